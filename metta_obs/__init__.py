@@ -1,0 +1,1 @@
+"""GitHub engineering health in Datadog, as a Dagster asset graph."""
