@@ -1,0 +1,197 @@
+"""The one class that reads and writes the lake's tables.
+
+Raw tables are append-only: a pull appends the versions that differ from the last known ones, nothing is rewritten.
+So two writers cannot undo each other's work, and repeating an append after a crash is harmless.
+Here: reading, appending, the last known version. Not here: views as of an instant (`known`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from metta_obs.lake.schemas import TABLES, Table
+
+Row = dict[str, Any]
+DERIVED = ("metric_points", "deliveries")
+PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an append changed: rows not known before, and rows that differ from their last version (deletions too)."""
+
+    new: int = 0
+    changed: int = 0
+
+    def __add__(self, other: Change) -> Change:
+        return Change(self.new + other.new, self.changed + other.changed)
+
+
+class Lake:
+    """The tables under `root`, a local folder or `s3://bucket/prefix`.
+
+    `derived_root`: where `metric_points` and `deliveries` are kept instead, so that a dry run leaves none behind.
+    """
+
+    def __init__(self, root: str, derived_root: str | None = None):
+        self.root = root.rstrip("/")
+        self.derived_root = (derived_root or root).rstrip("/")
+
+    def uri(self, table: str) -> str:
+        """Address of a table's Delta folder."""
+        return f"{self.derived_root if table in DERIVED else self.root}/{TABLES[table].name}"
+
+    def version(self, table: str) -> int:
+        """The table's Delta version, which grows by one with each commit; -1 while the table does not exist."""
+        opened = self._open(table)
+        return -1 if opened is None else opened.version()
+
+    def read_arrow(self, table: str, repo: str | None = None) -> pa.Table:
+        """Every stored row, of one repository if given, with the schema of `schemas`; empty where there is no table."""
+        schema = TABLES[table].arrow
+        opened = self._open(table)
+        if opened is None:
+            return schema.empty_table()
+        columns = ", ".join(f'"{name}"' for name in schema.names)
+        where = "" if repo is None else f" where repo = '{_quoted(repo)}'"
+        reader = QueryBuilder().register("t", opened).execute(f"select {columns} from t{where}")
+        return pa.table(reader).cast(schema)
+
+    def read(self, table: str, repo: str | None = None) -> pd.DataFrame:
+        """Every stored row as a frame: integers `Int64`, flags `boolean`, times `datetime64[us, UTC]`."""
+        return to_frame(self.read_arrow(table, repo))
+
+    def current(self, table: str, repo: str) -> pd.DataFrame:
+        """The last known version of each row that GitHub still shows, with its `seen_at`."""
+        rows = self.read_arrow(table, repo)
+        last = _last_versions(rows, TABLES[table])
+        return to_frame(last.filter(pc.invert(last["deleted"])))
+
+    def append_versions(
+        self, table: str, repo: str, rows: Sequence[Row], seen_at: datetime, *, gone: pd.DataFrame | None = None
+    ) -> Change:
+        """Append those of `rows` that are new or differ from their last known version, and mark `gone` as deleted.
+
+        `rows` carry the table's own columns; of several with one key the last counts. `gone`: rows of `current()`
+        that GitHub no longer shows. Nothing is committed when nothing changed.
+        """
+        spec = TABLES[table]
+        stored = self.read_arrow(table, repo)
+        known: dict[tuple[Any, ...], Row] = {
+            _key(row, spec): row for row in _last_versions(stored, spec).to_pylist()
+        }
+        fresh = {_key(row, spec): row for row in self._typed(spec, repo, rows, seen_at, deleted=False).to_pylist()}
+        changed = [row for key, row in fresh.items() if key not in known or _differs(row, known[key])]
+        new = sum(_key(row, spec) not in known for row in changed)
+        for row in [] if gone is None else gone.to_dict("records"):
+            last = known[_key(row, spec)]
+            if not last["deleted"]:
+                changed.append({**last, "seen_at": seen_at, "deleted": True})
+        if changed:
+            self._commit(table, pa.Table.from_pylist(changed, schema=spec.arrow))
+        return Change(new, len(changed) - new)
+
+    def append(self, table: str, rows: Sequence[Row]) -> None:
+        """Append rows to a table that is not raw, in one commit; none is made for no rows."""
+        if rows:
+            self._commit(table, _strict(rows, TABLES[table].arrow, table))
+
+    def last_complete(self, repo: str, table: str) -> Row | None:
+        """The newest complete pull of a table (a row of `pulls`, its `state` decoded), or None."""
+        pulls = self.read_arrow("pulls", repo)
+        pulls = pulls.filter(pc.and_(pc.equal(pulls["table"], table), pulls["complete"]))
+        if not len(pulls):
+            return None
+        newest: Row = max(pulls.to_pylist(), key=lambda row: (row["started_at"], row["ended_at"]))
+        return {**newest, "state": json.loads(newest["state"] or "{}")}
+
+    def _open(self, table: str) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.uri(table), storage_options=self._storage_options())
+        except TableNotFoundError:
+            return None
+
+    def _storage_options(self) -> dict[str, str]:
+        """An endpoint without TLS (a test server) must be allowed explicitly; the rest comes from AWS's own variables."""
+        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        return {"AWS_ALLOW_HTTP": "true"} if plain and self.root.startswith("s3://") else {}
+
+    @staticmethod
+    def _typed(spec: Table, repo: str, rows: Sequence[Row], seen_at: datetime, *, deleted: bool) -> pa.Table:
+        versions = [{"repo": repo, **row, "seen_at": seen_at, "deleted": deleted} for row in rows]
+        return _strict(versions, spec.arrow, spec.name)
+
+    # Two processes that create one table, or a store that answers late: the loser's commit fails as a whole and is
+    # made again. Appends themselves never conflict.
+    @retry(
+        retry=retry_if_exception_type(DeltaError),
+        stop=stop_after_attempt(5),
+        wait=wait_random_exponential(multiplier=0.1, max=2),
+        reraise=True,
+    )
+    def _commit(self, table: str, rows: pa.Table) -> None:
+        write_deltalake(
+            self.uri(table),
+            rows,
+            mode="append",
+            schema_mode="merge",
+            description=TABLES[table].meaning,
+            storage_options=self._storage_options(),
+        )
+
+
+def to_frame(rows: pa.Table) -> pd.DataFrame:
+    """An Arrow table as a frame that keeps integers and flags exact where some are null."""
+    return rows.to_pandas(types_mapper=PANDAS_TYPES.get)
+
+
+def _strict(rows: Sequence[Row], schema: pa.Schema, table: str) -> pa.Table:
+    """`rows` with exactly the schema's columns; a forgotten or misspelt column is an error, not a null."""
+    names = set(schema.names)
+    for row in rows:
+        if row.keys() != names:
+            raise ValueError(
+                f"table {table}: missing columns {sorted(names - row.keys())}, unknown columns {sorted(row.keys() - names)}"
+            )
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def _key(row: Row, spec: Table) -> tuple[Any, ...]:
+    return tuple(row[name] for name in spec.key)
+
+
+def _differs(row: Row, known: Row) -> bool:
+    return any(row[name] != known[name] for name in row if name != "seen_at")
+
+
+def _last_versions(rows: pa.Table, spec: Table) -> pa.Table:
+    """The last version per key: the greatest `seen_at`; among equals the greatest content, for stability."""
+    order = rows.select([*spec.key, "seen_at"]).to_pandas(types_mapper=PANDAS_TYPES.get)
+    keys = list(spec.key) or ["seen_at"]
+    order["position"] = range(len(order))
+    if order.duplicated([*spec.key, "seen_at"]).any():
+        order["content"] = [json.dumps(row, default=str, sort_keys=True) for row in rows.to_pylist()]
+    order = order.sort_values([c for c in order.columns if c != "position"], kind="stable")
+    last = order.drop_duplicates(keys, keep="last") if spec.key else order.tail(1)
+    return rows.take(pa.array(sorted(last["position"]), pa.int64()))
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def repositories(lake: Lake, table: str = "pulls") -> Iterable[str]:
+    """Repositories that have rows in a table, sorted."""
+    return sorted(set(lake.read_arrow(table)["repo"].to_pylist()))

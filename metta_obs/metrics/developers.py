@@ -1,0 +1,27 @@
+"""Developer metrics: who committed to the default branch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from metta_obs.metrics.catalogue import DAY, Options, Values, counted, metric
+from metta_obs.metrics.commits import in_week
+from metta_obs.metrics.people import commit_author
+from metta_obs.metrics.spans import Times, distinct
+
+
+@metric(
+    "developers.active_7d",
+    title="Active developers",
+    unit="count",
+    tables=("commits",),
+    reach=7 * DAY,
+    definition=(
+        "Distinct human authors of the commits of the 7 days before t: by linked GitHub account, else e-mail, else name."
+    ),
+)
+def developers_active(tables: Mapping[str, pd.DataFrame], t: Times, options: Options) -> dict[str, Values]:
+    commits = commit_author(in_week(tables, t), options.bots)
+    return counted(distinct(commits[commits["human"]], "developer", t))
