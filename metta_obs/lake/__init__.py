@@ -1,5 +1,5 @@
 """The lake: Delta tables of row versions, coverage, points and deliveries.
 
-Here: the tables' schemas, the one class that reads and writes them, and the view of what was known at an instant.
-Not here: where rows come from (`metta_obs.github`) and what is computed from them (`metta_obs.metrics`).
+Here: the tables' schemas and the one class that reads and writes them. Not here: where rows come from
+(`metta_obs.github`), what was known at an instant and what is computed from it (`metta_obs.metrics`).
 """

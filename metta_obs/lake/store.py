@@ -2,14 +2,14 @@
 
 Raw tables are append-only: a pull appends the versions that differ from the last known ones, nothing is rewritten.
 So two writers cannot undo each other's work, and repeating an append after a crash is harmless.
-Here: reading, appending, the last known version. Not here: views as of an instant (`known`).
+Here: reading, appending, the last known version. Not here: views as of an instant (`metta_obs.metrics.known`).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,14 +60,12 @@ class Lake:
 
     def read_arrow(self, table: str, repo: str | None = None) -> pa.Table:
         """Every stored row, of one repository if given, with the schema of `schemas`; empty where there is no table."""
-        schema = TABLES[table].arrow
+        return self._read(self._open(table), table, repo)
+
+    def snapshot(self, table: str, repo: str) -> tuple[pd.DataFrame, int]:
+        """Every stored row of a repository, and the table's version that they were read from."""
         opened = self._open(table)
-        if opened is None:
-            return schema.empty_table()
-        columns = ", ".join(f'"{name}"' for name in schema.names)
-        where = "" if repo is None else f" where repo = '{_quoted(repo)}'"
-        reader = QueryBuilder().register("t", opened).execute(f"select {columns} from t{where}")
-        return pa.table(reader).cast(schema)
+        return to_frame(self._read(opened, table, repo)), -1 if opened is None else opened.version()
 
     def read(self, table: str, repo: str | None = None) -> pd.DataFrame:
         """Every stored row as a frame: integers `Int64`, flags `boolean`, times `datetime64[us, UTC]`."""
@@ -116,6 +114,16 @@ class Lake:
             return None
         newest: Row = max(pulls.to_pylist(), key=lambda row: (row["started_at"], row["ended_at"]))
         return {**newest, "state": json.loads(newest["state"] or "{}")}
+
+    @staticmethod
+    def _read(opened: DeltaTable | None, table: str, repo: str | None) -> pa.Table:
+        schema = TABLES[table].arrow
+        if opened is None:
+            return schema.empty_table()
+        columns = ", ".join(f'"{name}"' for name in schema.names)
+        where = "" if repo is None else f" where repo = '{_quoted(repo)}'"
+        reader = QueryBuilder().register("t", opened).execute(f"select {columns} from t{where}")
+        return pa.table(reader).cast(schema)
 
     def _open(self, table: str) -> DeltaTable | None:
         try:
@@ -190,8 +198,3 @@ def _last_versions(rows: pa.Table, spec: Table) -> pa.Table:
 
 def _quoted(text: str) -> str:
     return text.replace("'", "''")
-
-
-def repositories(lake: Lake, table: str = "pulls") -> Iterable[str]:
-    """Repositories that have rows in a table, sorted."""
-    return sorted(set(lake.read_arrow(table)["repo"].to_pylist()))

@@ -128,7 +128,7 @@ class Metric:
 
 
 _SHARED: tuple[ModuleType, ...] = (spans, people)
-CATALOGUE: dict[str, Metric] = {}
+_REGISTERED: dict[str, Metric] = {}
 
 
 def metric(
@@ -149,7 +149,7 @@ def metric(
 
     def register(function: Function) -> Function:
         own = Series(key, unit, statistic)
-        CATALOGUE[key] = Metric(
+        _REGISTERED[key] = Metric(
             key, title, unit, key.split(".")[0] if key.split(".")[0] in GROUPS else "commits", definition, tables, reach,
             dated, extra, (own, *series), function, link,
         )  # fmt: skip
@@ -161,12 +161,6 @@ def metric(
 def percentile_series(stem: str, unit: str, suffix: str) -> tuple[Series, ...]:
     """The series of p50, p90 and p99 beside a mean, such as `prs.cycle_time_p90_hours`."""
     return tuple(Series(f"{stem}_{p}_{suffix}", unit, p) for p in ("p50", "p90", "p99"))
-
-
-def series_of(metrics: Mapping[str, Metric] | None = None) -> dict[str, tuple[Series, Metric]]:
-    """Every series by its Datadog name, with the metric that it belongs to."""
-    metrics = CATALOGUE if metrics is None else metrics
-    return {series.name: (series, m) for m in metrics.values() for series in m.series}
 
 
 def counted(value: Ints, n: Ints | None = None) -> dict[str, Values]:

@@ -63,7 +63,8 @@ def open_spans(pulls: pd.DataFrame, t: Times) -> pd.DataFrame:
     """The PRs at the instants at which they are open: created before t and not closed before t."""
     states = periods(history(pulls), ("opened", "closed", "reopened"))
     states = states[states["kind"] != "closed"]
-    return narrow(narrow(states, t, states["at"], states["until"]), t, states["created_at"], states["merged_at"])
+    states = narrow(states, t, states["at"], states["until"])
+    return narrow(states, t, states["created_at"], states["merged_at"])
 
 
 def ready_spans(pulls: pd.DataFrame, t: Times) -> pd.DataFrame:
@@ -73,14 +74,18 @@ def ready_spans(pulls: pd.DataFrame, t: Times) -> pd.DataFrame:
     """
     events = history(pulls)
     drafts = periods(events, ("ready_for_review", "convert_to_draft"))
-    first = drafts.drop_duplicates("version")
-    opened = events[events["kind"] == "opened"].assign(until=pd.Series(pd.NaT, dtype="datetime64[us, UTC]"))
-    until = opened["version"].map(first.set_index("version")["at"]).astype("datetime64[us, UTC]")
-    first_kind = opened["version"].map(first.set_index("version")["kind"])
-    as_draft = np.where(first_kind.isna(), opened["is_draft"].astype(bool), first_kind.eq("ready_for_review"))
-    before_any = opened.assign(until=until)[~as_draft]
-    ready = pd.concat([before_any, drafts[drafts["kind"] == "ready_for_review"]], ignore_index=True)
+    opened = events[events["kind"] == "opened"].reset_index(drop=True)
+    kind, at = first_draft_event(events, opened["version"])
+    as_draft = kind.eq("ready_for_review") | (kind.isna() & opened["is_draft"].astype(bool))
+    ready = pd.concat([opened.assign(until=at)[~as_draft], drafts[drafts["kind"] == "ready_for_review"]], ignore_index=True)
     return narrow(ready, t, ready["at"], ready["until"])
+
+
+def first_draft_event(events: pd.DataFrame, version: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Kind and time of the first ready-for-review or convert-to-draft event of each PR version, null where none."""
+    drafts = events[events["kind"].isin(["ready_for_review", "convert_to_draft"])]
+    first = drafts.drop_duplicates("version").set_index("version")[["kind", "at"]].reindex(version)
+    return first["kind"].set_axis(version.index), first["at"].set_axis(version.index)
 
 
 def merged_in_week(pulls: pd.DataFrame, t: Times) -> pd.DataFrame:
@@ -308,10 +313,7 @@ def prs_time_to_first_review(tables: Tables, t: Times, options: Options) -> dict
 
 def _start(pulls: pd.DataFrame) -> pd.Series:
     """When each PR asked for review: the opening, or for one opened as a draft the first marking ready (null: never)."""
-    events = history(pulls)
-    first = events[events["kind"].isin(["ready_for_review", "convert_to_draft"])].drop_duplicates("version").set_index("version")
-    kind = pd.Series(first["kind"].reindex(range(len(pulls))).to_numpy(), pulls.index)
-    ready_at = pd.Series(first["at"].reindex(range(len(pulls))).array, pulls.index)
+    kind, ready_at = first_draft_event(history(pulls), pd.Series(np.arange(len(pulls)), pulls.index))
     start = pulls["created_at"].where(kind.notna() | ~pulls["is_draft"].astype(bool))
     return start.where(kind.ne("ready_for_review"), ready_at)
 
