@@ -69,7 +69,7 @@ class Settings:
     """The settings of one process. `values`: what the environment and `.env` say, by name."""
 
     values: Mapping[str, str] = field(repr=False)
-    _secrets: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)
+    _secrets: dict[str, tuple[str | None, str]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, overrides: Mapping[str, str] | None = None) -> Settings:
@@ -86,17 +86,14 @@ class Settings:
         value = self.values.get(name, "").strip()
         if value:
             return value
-        if name not in self._secrets:
-            self._secrets[name] = self._from_aws(SETTINGS[name].secret)
-        return self._secrets[name]
+        return self._looked_up(name)[0]
 
     def source(self, name: str) -> str:
         """Where a setting's value comes from, in words: never the value of a secret."""
         if self.values.get(name, "").strip():
             return "environment"
         if SETTINGS[name].secret:
-            found = self.secret(name) is not None
-            return f"AWS Secrets Manager {SETTINGS[name].secret}" if found else "not set"
+            return self._looked_up(name)[1]
         return "default" if SETTINGS[name].default else "not set"
 
     @cached_property
@@ -128,7 +125,7 @@ class Settings:
         token = self.secret("GITHUB_TOKEN")
         if token is None:
             raise SettingsError(
-                "GITHUB_TOKEN is not set: put a token with read access into .env or the environment, "
+                f"GITHUB_TOKEN is {self.source('GITHUB_TOKEN')}: put a token with read access into .env or the environment, "
                 "or store one in AWS Secrets Manager as github/dashboard-token"
             )
         return token
@@ -168,21 +165,25 @@ class Settings:
             raise SettingsError(f"{name}: '{text}' is no address: write one that begins https:// or http://")
         return text
 
-    def _from_aws(self, secret: str) -> str | None:
-        """A secret's text; None where there is no such secret or no access to AWS at all."""
-        region = self.get("AWS_REGION")
-        try:
-            client = boto3.client(
-                "secretsmanager", region_name=region, config=Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 2})
-            )
-            text = str(client.get_secret_value(SecretId=secret).get("SecretString") or "").strip()
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException":
-                return None
-            raise SettingsError(f"AWS Secrets Manager refused {secret}: {error.response['Error']['Code']}") from error
-        except BotoCoreError:  # no credentials or no way to AWS: this machine does not use it
-            return None
-        return text or None
+    def _looked_up(self, name: str) -> tuple[str | None, str]:
+        """A secret as AWS Secrets Manager has it, and where it comes from in words; asked once per process."""
+        if name not in self._secrets:
+            self._secrets[name] = _from_aws(SETTINGS[name].secret, self.get("AWS_REGION"))
+        return self._secrets[name]
+
+
+def _from_aws(secret: str, region: str) -> tuple[str | None, str]:
+    """A secret's text and its origin in words; no text where there is no such secret, no permission or no AWS at all."""
+    limits = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 2})
+    try:
+        client = boto3.client("secretsmanager", region_name=region, config=limits)
+        text = str(client.get_secret_value(SecretId=secret).get("SecretString") or "").strip()
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        return None, "not set" if code == "ResourceNotFoundException" else f"not set (AWS refused {secret}: {code})"
+    except BotoCoreError:  # no credentials, or no way to AWS: this machine does not use it
+        return None, "not set"
+    return (text, f"AWS Secrets Manager {secret}") if text else (None, f"not set (AWS has {secret}, but empty)")
 
 
 def _listed(text: str) -> list[str]:

@@ -77,6 +77,21 @@ class Lake:
         last = _last_versions(rows, TABLES[table])
         return to_frame(last.filter(pc.invert(last["deleted"])))
 
+    def points(self, repo: str, start: datetime, end: datetime) -> pd.DataFrame:
+        """The rows of `metric_points` of a repository with `as_of` from `start` to `end`, both included."""
+        between = f" and as_of between timestamp '{start.isoformat()}' and timestamp '{end.isoformat()}'"
+        return to_frame(self._read(self._open("metric_points"), "metric_points", repo, between))
+
+    def count(self, table: str) -> int:
+        """How many rows of a raw table GitHub still shows, over all repositories."""
+        opened = self._open(table)
+        if opened is None:
+            return 0
+        key = ", ".join(("repo", *TABLES[table].key))
+        ranked = f"select deleted, row_number() over (partition by {key} order by seen_at desc) as newest from t"
+        query = f"select count(*) as n from ({ranked}) where newest = 1 and not deleted"
+        return int(pa.table(QueryBuilder().register("t", opened).execute(query))["n"][0].as_py())
+
     def append_versions(
         self, table: str, repo: str, rows: Sequence[Row], seen_at: datetime, *, gone: pd.DataFrame | None = None
     ) -> Change:
@@ -101,10 +116,15 @@ class Lake:
             self._commit(table, pa.Table.from_pylist(changed, schema=spec.arrow))
         return Change(new, len(changed) - new)
 
-    def append(self, table: str, rows: Sequence[Row]) -> None:
+    def append(self, table: str, rows: Sequence[Row] | pd.DataFrame) -> None:
         """Append rows to a table that is not raw, in one commit; none is made for no rows."""
-        if rows:
-            self._commit(table, _strict(rows, TABLES[table].arrow, table))
+        if not len(rows):
+            return
+        schema = TABLES[table].arrow
+        if isinstance(rows, pd.DataFrame):
+            self._commit(table, pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False))
+        else:
+            self._commit(table, _strict(rows, schema, table))
 
     def last_complete(self, repo: str, table: str) -> Row | None:
         """The newest complete pull of a table (a row of `pulls`, its `state` decoded), or None."""
@@ -116,12 +136,12 @@ class Lake:
         return {**newest, "state": json.loads(newest["state"] or "{}")}
 
     @staticmethod
-    def _read(opened: DeltaTable | None, table: str, repo: str | None) -> pa.Table:
+    def _read(opened: DeltaTable | None, table: str, repo: str | None, more: str = "") -> pa.Table:
         schema = TABLES[table].arrow
         if opened is None:
             return schema.empty_table()
         columns = ", ".join(f'"{name}"' for name in schema.names)
-        where = "" if repo is None else f" where repo = '{_quoted(repo)}'"
+        where = "" if repo is None else f" where repo = '{_quoted(repo)}'{more}"
         reader = QueryBuilder().register("t", opened).execute(f"select {columns} from t{where}")
         return pa.table(reader).cast(schema)
 

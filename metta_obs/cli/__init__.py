@@ -1,0 +1,1 @@
+"""The command line `metta datadog …`: parsing, printing, exit codes. Not here: anything that a command computes."""

@@ -1,0 +1,98 @@
+"""What a run is printed as: a table for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from metta_obs.cli.execute import Report
+from metta_obs.clock import iso
+from metta_obs.datadog.series import tags_of
+from metta_obs.metrics.registry import SERIES
+
+
+def as_json(report: Report, as_of: str, env: str) -> str:
+    """The run as one JSON object, on one line."""
+    has = report.points["value"].notna()
+    return json.dumps(
+        {
+            "as_of": as_of,
+            "points": [
+                {
+                    "metric": row["metric"],
+                    "repo": row["name"],
+                    "as_of": iso(row["as_of"]),
+                    "value": row["value"],
+                    "n": int(row["n"]),
+                    "tags": list(tags_of(row["repo"], env)),
+                }
+                for row in report.points[has].to_dict("records")
+            ],
+            "missing": [
+                {
+                    "metric": row["metric"],
+                    "repo": row["name"],
+                    "as_of": iso(row["as_of"]),
+                    "reason": row["reason"],
+                    "detail": row["detail"] if isinstance(row["detail"], str) else "",
+                }
+                for row in report.points[~has].to_dict("records")
+            ],
+            "api": report.api,
+            "delivered": report.delivered,
+        },
+        allow_nan=False,
+    )
+
+
+def print_points(report: Report, console: Console) -> None:
+    """One table per repository: the newest instant of each metric, its percentiles beside it."""
+    for name, rows in report.points.groupby("name", sort=False):
+        newest = rows.drop_duplicates("metric", keep="last").set_index("metric")
+        table = Table(title=f"{name} at {iso(rows['as_of'].max())}", title_justify="left", header_style="bold")
+        for column, justify in (("metric", "left"), ("value", "right"), ("p50", "right"), ("p90", "right"), ("p99", "right"), ("n", "right"), ("unit", "left"), ("why there is no point", "left")):
+            table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        for metric in dict.fromkeys(metric for _, metric in SERIES.values()):
+            if metric.name not in newest.index:
+                continue
+            own = newest.loc[metric.name]
+            others = {series.statistic: newest.loc[series.name] for series in metric.series[1:] if series.name in newest.index}
+            absent = [_why(own, ""), *(_why(row, statistic) for statistic, row in others.items())]
+            table.add_row(
+                metric.name,
+                _value(own),
+                *(_value(others[p]) if p in others else "" for p in ("p50", "p90", "p99")),
+                str(own["n"]),
+                metric.unit,
+                "; ".join(dict.fromkeys(filter(None, absent))),
+            )
+        console.print(table)
+
+
+def print_summary(report: Report, console: Console) -> None:
+    """What was asked of GitHub, what was delivered, and what went wrong."""
+    api = report.api
+    console.print(
+        f"GitHub: {api['rest_calls']} REST requests, {api['rest_not_modified']} not modified, "
+        f"{api['graphql_calls']} GraphQL requests ({api['graphql_points']} points). Delivered to Datadog: {report.delivered} points."
+    )
+    for remark in report.remarks:
+        console.print(remark, style="red" if not report.success else "yellow", markup=False, highlight=False)
+
+
+def _value(row: pd.Series[Any]) -> str:
+    if pd.isna(row["value"]):
+        return "–"
+    value = float(row["value"])
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def _why(row: pd.Series[Any], statistic: str) -> str:
+    if not isinstance(row["reason"], str):
+        return ""
+    text = f"{row['reason']}: {row['detail']}" if isinstance(row["detail"], str) else str(row["reason"])
+    return f"{statistic} {text}".strip()
