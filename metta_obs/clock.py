@@ -1,4 +1,4 @@
-"""The one source of time: everything that needs the present or a pause asks a `Clock`, so that tests bring their own."""
+"""The one source of time: everything that needs the present or a pause asks a `Clock`, and tests bring theirs."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Settings:
         token = self.secret("GITHUB_TOKEN")
         if token is None:
             raise SettingsError(
-                f"GITHUB_TOKEN is {self.source('GITHUB_TOKEN')}: put a token with read access into .env or the environment, "
+                f"GITHUB_TOKEN is {self.source('GITHUB_TOKEN')}: put one that may read into .env or the environment, "
                 "or store one in AWS Secrets Manager as github/dashboard-token"
             )
         return token
@@ -173,7 +173,7 @@ class Settings:
 
 
 def _from_aws(secret: str, region: str) -> tuple[str | None, str]:
-    """A secret's text and its origin in words; no text where there is no such secret, no permission or no AWS at all."""
+    """A secret's text and its origin in words; no text without such a secret, permission or AWS."""
     limits = Config(connect_timeout=3, read_timeout=5, retries={"max_attempts": 2})
     try:
         client = boto3.client("secretsmanager", region_name=region, config=limits)

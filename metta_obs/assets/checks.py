@@ -26,7 +26,9 @@ ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 @dg.multi_asset_check(
     name="raw_tables_complete",
     specs=[
-        dg.AssetCheckSpec(COMPLETE, asset=raw_key(table), description="The newest pull of every repository left nothing out.")
+        dg.AssetCheckSpec(
+            COMPLETE, asset=raw_key(table), description="The newest pull of every repository left nothing out."
+        )
         for table in RAW_TABLES
     ],
     can_subset=True,
@@ -79,8 +81,8 @@ def metric_checks(
         names = [series.name for series in metric_of(check.asset_key).series]
         missing = pd.concat([absent(rows, names).assign(repo=repo) for repo, rows in points.items()])
         failed = missing[missing["reason"].isin(FAILURES)]
-        lines = [f"{row.repo} {row.metric}: {row.reason}" + (f": {row.detail}" if row.detail else "") for row in missing.itertuples()]
-        red += [f"{row.repo} {row.metric}: {row.reason}: {row.detail}" for row in failed.itertuples()]
+        lines = _lines(missing)
+        red += _lines(failed)
         yield _result(check, missing.empty, WARN if failed.empty else ERROR, lines)
     if red:
         raise dg.Failure(f"{len(red)} values are missing:\n" + "\n".join(red), allow_retries=False)
@@ -95,9 +97,19 @@ def absent(points: pd.DataFrame, names: list[str]) -> pd.DataFrame:
         {
             "metric": rows.index,
             "reason": rows["reason"].astype(object).where(~never, "error").to_numpy(),
-            "detail": rows["detail"].astype(object).where(rows["detail"].notna(), "").where(~never, "never computed").to_numpy(),
+            "detail": rows["detail"]
+            .astype(object)
+            .where(rows["detail"].notna(), "")
+            .where(~never, "never computed")
+            .to_numpy(),
         }
     )
+
+
+def _lines(missing: pd.DataFrame) -> list[str]:
+    """Repository, series, reason and detail of each missing value."""
+    rows = missing[["repo", "metric", "reason", "detail"]].itertuples(index=False, name=None)
+    return [f"{repo} {metric}: {reason}" + (f": {detail}" if detail else "") for repo, metric, reason, detail in rows]
 
 
 def _newest_points(lake: Lake, repo: str, instants: Instants) -> pd.DataFrame:
@@ -107,7 +119,9 @@ def _newest_points(lake: Lake, repo: str, instants: Instants) -> pd.DataFrame:
     return rows[rows["origin"] == "live"].sort_values(["as_of", "computed_at"], kind="stable")
 
 
-def _result(check: dg.AssetCheckKey, passed: bool, severity: dg.AssetCheckSeverity, lines: list[str]) -> dg.AssetCheckResult:
+def _result(
+    check: dg.AssetCheckKey, passed: bool, severity: dg.AssetCheckSeverity, lines: list[str]
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=check.asset_key,
         check_name=check.name,

@@ -57,6 +57,9 @@ def table(report: list[Pushed]) -> dg.MarkdownMetadataValue:
     lines = ["| dashboard | source | what happened | remark |", "|---|---|---|---|"]
     for one in report:
         title = f"[{one.title}]({one.url})" if one.url else one.title
-        remarks = [*(["changes made in Datadog were overwritten"] if one.edited else []), *([one.detail] if one.detail else [])]
+        remarks = [
+            *(["changes made in Datadog were overwritten"] if one.edited else []),
+            *([one.detail] if one.detail else []),
+        ]
         lines.append(f"| {title} | {one.source} | {one.action} | {'; '.join(remarks)} |")
     return dg.MetadataValue.md("\n".join(lines))

@@ -24,8 +24,9 @@ SERIES_KEY = dg.AssetKey(["datadog", "series"])
     owners=OWNERS,
     freshness_policy=FRESHNESS,
     description=(
-        "The metrics as gauges in Datadog, tagged repo, org and env. Sends every live point of the last hour that Datadog "
-        "lacks or has with another value, so that a failed run is made up for by the next; sending again is harmless."
+        "The metrics as gauges in Datadog, tagged repo, org and env. Sends every live point of the last hour that "
+        "Datadog lacks or has with another value, so that a failed run is made up for by the next; sending again is "
+        "harmless."
     ),
 )
 def series(

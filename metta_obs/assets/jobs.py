@@ -38,8 +38,8 @@ REPLAY = dg.define_asset_job(
     "replay",
     selection=METRICS - dg.AssetSelection.checks_for_assets(*METRIC_ASSETS),
     description=(
-        "Compute every metric again at every quarter-hour of a range, from what was known then, or `restated` from what "
-        "is known now. The points are kept and not sent."
+        "Compute every metric again at every quarter-hour of a range, from what was known then, or `restated` from "
+        "what is known now. The points are kept and not sent."
     ),
     config={"resources": {"instants": {"config": {"start": "", "end": "", "restated": False}}}},
 )
@@ -62,7 +62,11 @@ def quarter_hourly(on: bool) -> dg.ScheduleDefinition:
         if active:
             return dg.SkipReason(f"run {active[0].run_id} of {EVERYTHING.name} is still active")
         instant = iso(context.scheduled_execution_time)
-        return dg.RunRequest(run_key=instant, run_config={"resources": {"instants": {"config": {"as_of": instant}}}}, tags={"as_of": instant})
+        return dg.RunRequest(
+            run_key=instant,
+            run_config={"resources": {"instants": {"config": {"as_of": instant}}}},
+            tags={"as_of": instant},
+        )
 
     return every_quarter_hour
 
@@ -70,5 +74,3 @@ def quarter_hourly(on: bool) -> dg.ScheduleDefinition:
 def schedules() -> list[dg.ScheduleDefinition]:
     """The schedules, started by themselves where METTA_OBS_SCHEDULE says so."""
     return [quarter_hourly(Settings.load().schedule_on)]
-
-

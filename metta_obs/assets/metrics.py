@@ -67,7 +67,12 @@ def _group_assets(group: str) -> dg.AssetsDefinition:
         selected = [metric for metric in metrics if metric_key(metric) in context.selected_asset_keys]
         points = {
             repo: compute(
-                store, selected, repo, instants.for_metrics(store, selected, repo), settings.load().options, instants.restated
+                store,
+                selected,
+                repo,
+                instants.for_metrics(store, selected, repo),
+                settings.load().options,
+                instants.restated,
             )
             for repo in settings.repos()
         }
@@ -89,7 +94,9 @@ def _news(lake: Lake, repo: str, rows: pd.DataFrame, origin: str) -> pd.DataFram
         return rows
     stored = lake.points(repo, rows["as_of"].min(), rows["as_of"].max())
     stored = stored.sort_values("computed_at", kind="stable").drop_duplicates(SAME_POINT, keep="last")
-    both = rows.merge(stored[[*SAME_POINT, *SAID]], on=SAME_POINT, how="left", suffixes=("", "_stored"), indicator="stored")
+    both = rows.merge(
+        stored[[*SAME_POINT, *SAID]], on=SAME_POINT, how="left", suffixes=("", "_stored"), indicator="stored"
+    )
     same = both["stored"].eq("both")
     for column in SAID:
         last = both[f"{column}_stored"]
@@ -137,7 +144,10 @@ def _metadata(
     metadata["evidence"] = dg.MetadataValue.md("\n".join(lines))
     if links:
         metadata["verify on GitHub"] = dg.MetadataValue.md("\n".join(links))
-    versions = {repo: json.loads(rows[rows["metric"] == metric.name].iloc[-1]["table_versions"]) for repo, rows in points.items()}
+    versions = {
+        repo: json.loads(rows[rows["metric"] == metric.name].iloc[-1]["table_versions"])
+        for repo, rows in points.items()
+    }
     metadata["table versions"] = dg.MetadataValue.json(versions)
     return metadata
 

@@ -31,7 +31,8 @@ def column_schema(table: Table) -> dg.TableSchema:
     keys = {"repo", *table.key}
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(c.name, _type(c.type), c.meaning + (" [key]" if c.name in keys else "")) for c in table.all_columns
+            dg.TableColumn(c.name, _type(c.type), c.meaning + (" [key]" if c.name in keys else ""))
+            for c in table.all_columns
         ]
     )
 
@@ -49,7 +50,11 @@ def _spec(table: Table) -> dg.AssetSpec:
         kinds={"github", "deltalake"},
         owners=OWNERS,
         freshness_policy=FRESHNESS,
-        metadata={"dagster/column_schema": column_schema(table), "dagster/table_name": table.name, "key": ", ".join(("repo", *table.key))},
+        metadata={
+            "dagster/column_schema": column_schema(table),
+            "dagster/table_name": table.name,
+            "key": ", ".join(("repo", *table.key)),
+        },
     )
 
 

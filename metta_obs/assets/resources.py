@@ -7,12 +7,13 @@ for its probe once. Nothing is read from the environment before a run starts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pandas as pd
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from metta_obs.clock import Clock, floor_quarter_hour, iso
 from metta_obs.datadog.client import Datadog, DatadogError
@@ -37,7 +38,7 @@ def permanent(error: Exception) -> dg.Failure:
 class SettingsResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The settings from the environment and `.env`; `overrides` beat both."""
 
-    overrides: dict[str, str] = {}
+    overrides: dict[str, str] = Field(default_factory=dict)
     _loaded: Settings | None = PrivateAttr(None)
 
     def load(self) -> Settings:
@@ -101,9 +102,9 @@ class DatadogResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 class Instants(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The instants that a run speaks of.
 
-    `as_of`: one instant (another minute is floored to its quarter-hour). `start` and `end` (included): a replay of every
-    quarter-hour between them, from the knowledge of the time or, `restated`, from today's. Nothing: when the run pulls
-    from GitHub, the last quarter-hour by GitHub's clock; else the newest instant that complete pulls cover.
+    `as_of`: one instant (another minute is floored to its quarter-hour). `start` and `end` (included): a replay of
+    every quarter-hour between them, from the knowledge of the time or, `restated`, from today's. Nothing: when the run
+    pulls from GitHub, the last quarter-hour by GitHub's clock; else the newest instant that complete pulls cover.
     """
 
     as_of: str = ""
@@ -125,10 +126,8 @@ class Instants(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The instant that this run's pulls are for."""
         if self._pulled_for is None:
             asked = quarter_hour(self.as_of) if self.as_of else None
-            try:
+            with suppress(GitHubError):  # the pull itself will meet the same trouble, and say so in its coverage
                 self._ahead = github.now() - CLOCK.now()
-            except GitHubError:  # the pull itself will meet the same trouble, and say so in its coverage
-                pass
             self._pulled_for = asked or floor_quarter_hour(self.now())
         return self._pulled_for
 

@@ -30,7 +30,9 @@ def fail(message: object, code: int) -> typer.Exit:
 
 @app.command("build")
 def build_command(
-    file: Annotated[list[Path], typer.Option("--file", "-f", help="Only this source (may be given several times).")] = [],  # noqa: B006
+    file: Annotated[
+        list[Path], typer.Option("--file", "-f", help="Only this source (may be given several times).")
+    ] = [],  # noqa: B006
 ) -> None:
     """Compile and check the Jsonnet sources and write their JSON to templates/, all or nothing."""
     try:
@@ -41,7 +43,9 @@ def build_command(
     for one in built:
         target = TEMPLATES / f"{one.name}.json"
         target.write_text(one.json)
-        console.print(f"{one.source} -> {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}")
+        console.print(
+            f"{one.source} -> {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}"
+        )
 
 
 @app.command("push")
@@ -79,4 +83,8 @@ def show(report: list[Pushed], dry_run: bool) -> None:
         for change in one.changes:
             console.print(f"    {change}", markup=False)
         if one.edited:
-            console.print("    changes made in Datadog since the last push " + ("would be" if dry_run else "were") + " overwritten")
+            console.print(
+                "    changes made in Datadog since the last push "
+                + ("would be" if dry_run else "were")
+                + " overwritten"
+            )

@@ -57,7 +57,9 @@ def run(
     verbose: bool = False,
 ) -> Report:
     """Execute a job in this process. `instants`: the configuration of that resource; `selection`: only these assets."""
-    resource = SettingsResource(overrides={name: settings.values[name] for name in ("METTA_OBS_REPOS",) if name in settings.values})
+    resource = SettingsResource(
+        overrides={name: settings.values[name] for name in ("METTA_OBS_REPOS",) if name in settings.values}
+    )
     defs = build_defs({"settings": resource, "lake": LakeResource(settings=resource, derived_root=derived_root)})
     config = {
         "resources": {"instants": {"config": instants}},
@@ -67,14 +69,19 @@ def run(
         logging.getLogger("metta_obs").setLevel(logging.CRITICAL)  # what fails is in the report, with its reason
     with progress_bar():
         result = defs.resolve_job_def(job).execute_in_process(
-            run_config=config, instance=instance, raise_on_error=False, asset_selection=list(selection) if selection else None
+            run_config=config,
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=list(selection) if selection else None,
         )
     lake = Lake(settings.get("METTA_OBS_LAKE"), derived_root or None)
     points = _points(lake, settings, instants, result)
     return Report(result.success, points, _api(lake, settings, result.run_id), _delivered(result), _remarks(result))
 
 
-def _points(lake: Lake, settings: Settings, instants: dict[str, Any], result: dg.ExecuteInProcessResult) -> pd.DataFrame:
+def _points(
+    lake: Lake, settings: Settings, instants: dict[str, Any], result: dg.ExecuteInProcessResult
+) -> pd.DataFrame:
     """The newest row of each series and instant that the run was for, in the order of configuration and catalogue."""
     origin = "restated" if instants.get("restated") else "replay" if instants.get("start") else "live"
     start, end = instants.get("start") or instants["as_of"], instants.get("end") or instants["as_of"]
@@ -86,7 +93,9 @@ def _points(lake: Lake, settings: Settings, instants: dict[str, Any], result: dg
     points = pd.concat(frames, ignore_index=True)
     order = points["metric"].map({name: i for i, name in enumerate(SERIES)})
     repos = points["repo"].map({name: i for i, name in enumerate(settings.repos)})
-    points = points.assign(_repo=repos, _order=order).sort_values(["_repo", "_order", "as_of"], kind="stable", ignore_index=True)
+    points = points.assign(_repo=repos, _order=order).sort_values(
+        ["_repo", "_order", "as_of"], kind="stable", ignore_index=True
+    )
     return points.drop(columns=["_repo", "_order"])
 
 
@@ -105,7 +114,9 @@ def _api(lake: Lake, settings: Settings, run_id: str) -> dict[str, int]:
 def _materialized(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, Any]:
     for event in result.get_asset_materialization_events():
         if event.asset_key == key:
-            return {name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()}
+            return {
+                name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
+            }
     return {}
 
 
@@ -135,7 +146,12 @@ def progress_bar() -> Iterator[None]:
     if not console.is_terminal:
         yield
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         tasks: dict[str, Any] = {}
 

@@ -42,7 +42,10 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 console = Console()
 errors = Console(stderr=True, soft_wrap=True)
-Repos = Annotated[list[str], typer.Option("--repo", help="Only this OWNER/NAME (may be given several times), instead of METTA_OBS_REPOS.")]
+Repos = Annotated[
+    list[str],
+    typer.Option("--repo", help="Only this OWNER/NAME (may be given several times), instead of METTA_OBS_REPOS."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print what Dagster logs.")]
 
@@ -94,7 +97,9 @@ def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing and keep no points (the default).")] = False,
     push: Annotated[bool, typer.Option("--push", help="Send the points to Datadog.")] = False,
     repo: Repos = [],  # noqa: B006  (typer copies it)
-    as_of: Annotated[str, typer.Option("--as-of", help="The instant, in ISO form; by default the last quarter-hour.")] = "",
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="The instant, in ISO form; by default the last quarter-hour.")
+    ] = "",
     json: AsJson = False,
     verbose: Verbose = False,
 ) -> None:
@@ -168,7 +173,9 @@ def replay(
     else:
         print_points(report, console)
         instants = report.points["as_of"].nunique()
-        console.print(f"{len(report.points)} values at {instants} instants; the table shows the last. --json prints all.")
+        console.print(
+            f"{len(report.points)} values at {instants} instants; the table shows the last. --json prints all."
+        )
     raise typer.Exit(report.exit_code)
 
 
@@ -209,7 +216,9 @@ def newest_pull(settings: Settings) -> datetime:
 @datadog.command()
 @one_line
 def env(
-    check: Annotated[bool, typer.Option("--check", help="Ask both services whether keys and permissions suffice.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Ask both services whether keys and permissions suffice.")
+    ] = False,
 ) -> None:
     """What is configured and where each secret comes from, never its value."""
     settings = Settings.load()
@@ -239,7 +248,12 @@ def check_services(settings: Settings) -> list[str]:
         github.now()
         say(True, f"GitHub at {settings.github_url} takes the token")
         for name in settings.repos.values():
-            for path, needs in (("", "Metadata"), ("/pulls", "Pull requests"), ("/commits", "Contents"), ("/actions/runs", "Actions")):
+            for path, needs in (
+                ("", "Metadata"),
+                ("/pulls", "Pull requests"),
+                ("/commits", "Contents"),
+                ("/actions/runs", "Actions"),
+            ):
                 try:
                     github.get(f"/repos/{name}{path}", {"per_page": 1} if path else None)
                     say(True, f"{name}: {needs}: read")
@@ -260,8 +274,16 @@ def datadog_client(settings: Settings) -> Datadog:
     """Datadog as the settings say; SettingsError without an API key."""
     key = settings.secret("DD_API_KEY")
     if key is None:
-        raise SettingsError(f"DD_API_KEY is {settings.source('DD_API_KEY')}: put a Datadog API key into .env or the environment")
-    return Datadog(key, settings.secret("DD_APP_KEY"), site=settings.get("DD_SITE"), url=settings.get("DD_URL") or None, clock=CLOCK)
+        raise SettingsError(
+            f"DD_API_KEY is {settings.source('DD_API_KEY')}: put a Datadog API key into .env or the environment"
+        )
+    return Datadog(
+        key,
+        settings.secret("DD_APP_KEY"),
+        site=settings.get("DD_SITE"),
+        url=settings.get("DD_URL") or None,
+        clock=CLOCK,
+    )
 
 
 def check_datadog(settings: Settings) -> None:

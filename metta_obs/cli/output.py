@@ -52,15 +52,26 @@ def as_json(report: Report, as_of: str, env: str) -> str:
 def print_points(report: Report, console: Console) -> None:
     """One table per repository: the newest instant of each metric, its percentiles beside it."""
     for name, rows in report.points.groupby("name", sort=False):
-        newest = rows.drop_duplicates("metric", keep="last").set_index("metric")
+        newest = {
+            row["metric"]: row for row in rows.to_dict("records")
+        }  # in order of their instants: the last one stays
         table = Table(title=f"{name} at {iso(rows['as_of'].max())}", title_justify="left", header_style="bold")
-        for column, justify in (("metric", "left"), ("value", "right"), ("p50", "right"), ("p90", "right"), ("p99", "right"), ("n", "right"), ("unit", "left"), ("why there is no point", "left")):
+        for column, justify in (
+            ("metric", "left"),
+            ("value", "right"),
+            ("p50", "right"),
+            ("p90", "right"),
+            ("p99", "right"),
+            ("n", "right"),
+            ("unit", "left"),
+            ("why there is no point", "left"),
+        ):
             table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
         for metric in dict.fromkeys(metric for _, metric in SERIES.values()):
-            if metric.name not in newest.index:
+            if metric.name not in newest:
                 continue
-            own = newest.loc[metric.name]
-            others = {series.statistic: newest.loc[series.name] for series in metric.series[1:] if series.name in newest.index}
+            own = newest[metric.name]
+            others = {series.statistic: newest[series.name] for series in metric.series[1:] if series.name in newest}
             absent = [_why(own, ""), *(_why(row, statistic) for statistic, row in others.items())]
             table.add_row(
                 metric.name,
@@ -78,20 +89,21 @@ def print_summary(report: Report, console: Console) -> None:
     api = report.api
     console.print(
         f"GitHub: {api['rest_calls']} REST requests, {api['rest_not_modified']} not modified, "
-        f"{api['graphql_calls']} GraphQL requests ({api['graphql_points']} points). Delivered to Datadog: {report.delivered} points."
+        f"{api['graphql_calls']} GraphQL requests ({api['graphql_points']} points). "
+        f"Delivered to Datadog: {report.delivered} points."
     )
     for remark in report.remarks:
         console.print(remark, style="red" if not report.success else "yellow", markup=False, highlight=False)
 
 
-def _value(row: pd.Series[Any]) -> str:
+def _value(row: dict[Any, Any]) -> str:
     if pd.isna(row["value"]):
         return "–"
     value = float(row["value"])
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def _why(row: pd.Series[Any], statistic: str) -> str:
+def _why(row: dict[Any, Any], statistic: str) -> str:
     if not isinstance(row["reason"], str):
         return ""
     text = f"{row['reason']}: {row['detail']}" if isinstance(row["detail"], str) else str(row["reason"])

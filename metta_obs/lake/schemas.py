@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
-EVENTS = pa.list_(pa.struct([("kind", pa.string()), ("at", TIMESTAMP), ("actor_login", pa.string()), ("actor_type", pa.string())]))
+EVENTS = pa.list_(
+    pa.struct([("kind", pa.string()), ("at", TIMESTAMP), ("actor_login", pa.string()), ("actor_type", pa.string())])
+)
 OWN_COMMITS = pa.list_(
     pa.struct(
         [
@@ -156,7 +158,9 @@ COMMITS = Table(
         _text("sha", "id of the commit"),
         Column("parents", pa.list_(pa.string()), "ids of its parents; two or more make a merge commit"),
         _text("subject", "first line of the message"),
-        _text("body_start", "first non-blank line of the rest of the message; null without a body; no more of it is kept"),
+        _text(
+            "body_start", "first non-blank line of the rest of the message; null without a body; no more of it is kept"
+        ),
         _time("authored_at", "author date"),
         _time("committed_at", "committer date"),
         _int("author_id", "id of the linked GitHub account of the author; null where none is linked"),
@@ -280,7 +284,7 @@ PULLS = Table(
 )
 METRIC_POINTS = Table(
     "metric_points",
-    "Every metric value ever computed, or why there was none: the last row per metric, repository, instant and origin counts",
+    "Every value ever computed, or why there was none: the last row per metric, repository, instant and origin counts",
     ("metric", "as_of", "origin", "computed_at"),
     (
         _text("metric", "key of the series, as in Datadog"),
@@ -288,7 +292,9 @@ METRIC_POINTS = Table(
         _text("origin", "live (may be delivered), replay or restated"),
         _float("value", "the value; null where there is no point"),
         _int("n", "rows that the value rests on"),
-        _text("reason", "why there is no point: no_data, thin_sample, not_observed, not_listed, incomplete_fetch or error"),
+        _text(
+            "reason", "why there is no point: no_data, thin_sample, not_observed, not_listed, incomplete_fetch or error"
+        ),
         _text("detail", "the reason in a sentence, or evidence such as a workflow left out"),
         _flag("complete", "every table read was completely fetched for its window"),
         _time("known_at", "k(t): start of the pull whose knowledge the value rests on"),

@@ -102,14 +102,12 @@ class Lake:
         """
         spec = TABLES[table]
         stored = self.read_arrow(table, repo)
-        known: dict[tuple[Any, ...], Row] = {
-            _key(row, spec): row for row in _last_versions(stored, spec).to_pylist()
-        }
+        known: dict[tuple[Any, ...], Row] = {_key(row, spec): row for row in _last_versions(stored, spec).to_pylist()}
         fresh = {_key(row, spec): row for row in self._typed(spec, repo, rows, seen_at, deleted=False).to_pylist()}
         changed = [row for key, row in fresh.items() if key not in known or _differs(row, known[key])]
         new = sum(_key(row, spec) not in known for row in changed)
-        for row in [] if gone is None else gone.to_dict("records"):
-            last = known[_key(row, spec)]
+        for row in [] if gone is None else gone[list(spec.key)].itertuples(index=False, name=None):
+            last = known[tuple(row)]
             if not last["deleted"]:
                 changed.append({**last, "seen_at": seen_at, "deleted": True})
         if changed:
@@ -152,7 +150,7 @@ class Lake:
             return None
 
     def _storage_options(self) -> dict[str, str]:
-        """An endpoint without TLS (a test server) must be allowed explicitly; the rest comes from AWS's own variables."""
+        """An endpoint without TLS (a test server) must be allowed explicitly; the rest is AWS's own variables."""
         plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
         return {"AWS_ALLOW_HTTP": "true"} if plain and self.root.startswith("s3://") else {}
 
@@ -182,7 +180,8 @@ class Lake:
 
 def to_frame(rows: pa.Table) -> pd.DataFrame:
     """An Arrow table as a frame that keeps integers and flags exact where some are null."""
-    return rows.to_pandas(types_mapper=PANDAS_TYPES.get)
+    frame: pd.DataFrame = rows.to_pandas(types_mapper=PANDAS_TYPES.get)
+    return frame
 
 
 def _strict(rows: Sequence[Row], schema: pa.Schema, table: str) -> pa.Table:
@@ -191,7 +190,7 @@ def _strict(rows: Sequence[Row], schema: pa.Schema, table: str) -> pa.Table:
     for row in rows:
         if row.keys() != names:
             raise ValueError(
-                f"table {table}: missing columns {sorted(names - row.keys())}, unknown columns {sorted(row.keys() - names)}"
+                f"table {table}: missing columns {sorted(names - row.keys())}, unknown {sorted(row.keys() - names)}"
             )
     return pa.Table.from_pylist(list(rows), schema=schema)
 

@@ -14,11 +14,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from types import ModuleType
+from typing import Any
 from urllib.parse import quote_plus
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from metta_obs.clock import iso
 from metta_obs.metrics import people, spans
@@ -55,8 +58,8 @@ class Values:
 
     value: Floats
     n: Ints
-    reason: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object))
-    detail: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=object))
+    reason: NDArray[Any] = field(default_factory=lambda: np.empty(0, dtype=object))
+    detail: NDArray[Any] = field(default_factory=lambda: np.empty(0, dtype=object))
 
     def __post_init__(self) -> None:
         size = len(self.value)
@@ -104,7 +107,7 @@ class Metric:
         """The key as in Datadog, prefix included."""
         return PREFIX + self.key
 
-    @property
+    @cached_property
     def code_version(self) -> str:
         """Changes with the code that computes the metric: its module and the arithmetic that all share."""
         source = "".join(inspect.getsource(module) for module in (sys.modules[self.function.__module__], *_SHARED))
@@ -148,11 +151,21 @@ def metric(
     """Register a metric function. `series`: what it sends beside the series of its own key."""
 
     def register(function: Function) -> Function:
-        own = Series(key, unit, statistic)
+        group = key.split(".")[0]
         _REGISTERED[key] = Metric(
-            key, title, unit, key.split(".")[0] if key.split(".")[0] in GROUPS else "commits", definition, tables, reach,
-            dated, extra, (own, *series), function, link,
-        )  # fmt: skip
+            key=key,
+            title=title,
+            unit=unit,
+            group=group if group in GROUPS else "commits",
+            definition=definition,
+            tables=tables,
+            reach=reach,
+            dated=dated,
+            extra=extra,
+            series=(Series(key, unit, statistic), *series),
+            function=function,
+            link=link,
+        )
         return function
 
     return register
@@ -168,9 +181,13 @@ def counted(value: Ints, n: Ints | None = None) -> dict[str, Values]:
     return {"count": Values(value.astype(np.float64), value if n is None else n)}
 
 
+def _reasons(fine: NDArray[Any], otherwise: str) -> NDArray[Any]:
+    return np.array([None, otherwise], dtype=object)[(~fine).astype(np.int64)]
+
+
 def averaged(value: Floats, n: Ints) -> Values:
     """A mean, share or verdict: no point where n is 0."""
-    return Values(np.where(n > 0, value, np.nan), n, np.where(n > 0, None, "no_data"))
+    return Values(np.where(n > 0, value, np.nan), n, _reasons(n > 0, "no_data"))
 
 
 def share(part: Ints, whole: Ints) -> dict[str, Values]:
@@ -184,7 +201,8 @@ def distributed(sample: Distribution, *, thresholds: bool = True) -> dict[str, V
 
     def percentile(value: Floats, needs: int) -> Values:
         enough = sample.n >= (needs if thresholds else 1)
-        reason = np.where(sample.n == 0, "no_data", np.where(enough, None, "thin_sample"))
+        reason = _reasons(enough, "thin_sample")
+        reason[sample.n == 0] = "no_data"
         return Values(np.where(enough, value, np.nan), sample.n, reason)
 
     return {

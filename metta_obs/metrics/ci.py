@@ -8,7 +8,20 @@ import numpy as np
 import pandas as pd
 
 from metta_obs.metrics.catalogue import DAY, WEEK, Options, Values, averaged, counted, distributed, metric, share
-from metta_obs.metrics.spans import Times, clip, count, distinct, distribution, meet, minus, narrow, stretches, union, within
+from metta_obs.metrics.spans import (
+    Distribution,
+    Times,
+    count,
+    distinct,
+    distribution,
+    meet,
+    minus,
+    narrow,
+    shared,
+    stretches,
+    union,
+    within,
+)
 
 Tables = Mapping[str, pd.DataFrame]
 RUNS = ("workflow_runs",)
@@ -22,27 +35,29 @@ MONTH = pd.Timedelta(30, "D")
 RUNS_THIS_WEEK = "actions?query=created%3A{week}"
 ATTEMPT = ["run_id", "attempt"]
 DURATION = (
-    "Over the attempts of runs created in the 7 days before t that completed before t with success or failure: completion "
-    "minus start of the attempt. Completion is the last end of its jobs (those that a re-run carried along from before "
-    "its start left out), or the run's update time where GitHub lists no such job."
+    "Over the attempts of runs created in the 7 days before t that completed before t with success or failure: "
+    "completion minus start of the attempt. Completion is the last end of its jobs (those that a re-run carried along "
+    "from before its start left out), or the run's update time where GitHub lists no such job."
 )
 
 
-def ended(tables: Tables, t: Times) -> pd.DataFrame:
+@shared
+def ended(runs: pd.DataFrame, jobs: pd.DataFrame, t: Times) -> pd.DataFrame:
     """Attempts at the instants at which they had ended, with `completed_at`.
 
     That is the greatest completion among the attempt's jobs that is not before its start (a re-run of failed jobs
     carries older ones along); for an attempt for which GitHub lists no such job, `updated_at` as first seen completed.
     """
-    attempts = tables["workflow_runs"]
-    attempts = attempts[attempts["status"].eq("completed").fillna(False).astype(bool)]
+    attempts = runs[runs["status"].eq("completed").fillna(False).astype(bool)]
     attempts = attempts.assign(version=np.arange(len(attempts)))
-    jobs = tables["jobs"][[*ATTEMPT, "completed_at", "lo", "hi"]]
+    jobs = jobs[[*ATTEMPT, "completed_at", "lo", "hi"]]
     pairs = meet(attempts[[*ATTEMPT, "version", "started_at", "lo", "hi"]], jobs, ATTEMPT)
     pairs = pairs[(pairs["completed_at"] >= pairs["started_at"]).fillna(False).astype(bool)]
     nothing = pd.Series(pd.NaT, attempts.index, dtype="datetime64[us, UTC]")
     columns = ["version", "completed_at", "lo", "hi"]
-    known = stretches(pd.concat([attempts.assign(completed_at=nothing)[columns], pairs[columns]], ignore_index=True), "version")
+    known = stretches(
+        pd.concat([attempts.assign(completed_at=nothing)[columns], pairs[columns]], ignore_index=True), "version"
+    )
     last = known.groupby(["version", "lo", "hi"], as_index=False)["completed_at"].max()
     result = attempts.drop(columns=["lo", "hi"]).merge(last, on="version")
     result["completed_at"] = result["completed_at"].fillna(result["first_completed_at"])
@@ -51,21 +66,24 @@ def ended(tables: Tables, t: Times) -> pd.DataFrame:
 
 def ended_in_week(tables: Tables, t: Times) -> pd.DataFrame:
     """Ended attempts of the runs created in W7."""
-    return within(ended(tables, t), t, "created_at", WEEK)
+    return within(ended(tables["workflow_runs"], tables["jobs"], t), t, "created_at", WEEK)
 
 
 def last_begun(attempts: pd.DataFrame, tables: Tables, t: Times) -> pd.DataFrame:
     """`attempts` at the instants at which no later attempt of their run had begun."""
-    later = meet(attempts[[*ATTEMPT, "lo", "hi"]], tables["workflow_runs"][[*ATTEMPT, "started_at", "lo", "hi"]], "run_id")
+    later = meet(
+        attempts[[*ATTEMPT, "lo", "hi"]], tables["workflow_runs"][[*ATTEMPT, "started_at", "lo", "hi"]], "run_id"
+    )
     later = later[later["attempt_other"] > later["attempt"]]
     return minus(attempts, narrow(later, t, later["started_at"]), ATTEMPT)
 
 
-def durations(tables: Tables, t: Times) -> dict[str, Values]:
-    """Distribution of the minutes that attempts took."""
-    attempts = ended_in_week(tables, t)
+@shared
+def durations(runs: pd.DataFrame, jobs: pd.DataFrame, t: Times) -> Distribution:
+    """Distribution of the minutes that attempts of the runs created in W7 took."""
+    attempts = within(ended(runs, jobs, t), t, "created_at", WEEK)
     attempts = attempts[attempts["conclusion"].isin(TIMED)]
-    return distributed(distribution(attempts, attempt_minutes(attempts), t))
+    return distribution(attempts, attempt_minutes(attempts), t)
 
 
 def attempt_minutes(attempts: pd.DataFrame) -> np.ndarray:
@@ -113,18 +131,18 @@ def failed_workflows(tables: Tables, t: Times, options: Options) -> dict[str, Va
     reach=30 * DAY,
     statistic="verdict",
     definition=(
-        "1 when the newest decided run on the default branch of every required workflow succeeded, else 0. A run counts "
-        "when it was created in the 30 days before t on the repository's own default branch (not for a pull request) and "
-        "its last attempt begun before t ended before t as success, failure, timed_out or startup_failure. Required are "
-        "the configured workflows, by default every active one with a push run on the default branch in those 30 days; "
-        "one without such a run is left out and named."
+        "1 when the newest decided run on the default branch of every required workflow succeeded, else 0. A run "
+        "counts when it was created in the 30 days before t on the repository's own default branch (not for a pull "
+        "request) and its last attempt begun before t ended before t as success, failure, timed_out or "
+        "startup_failure. Required are the configured workflows, by default every active one with a push run on the "
+        "default branch in those 30 days; one without such a run is left out and named."
     ),
     link="actions?query=branch%3A{branch}",
 )
 def tests_passing(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     runs = _on_default_branch(tables["workflow_runs"], tables["repositories"])
     required = _required(tables["workflows"], runs, t, options)
-    attempts = within(ended(tables, t), t, "created_at", MONTH)
+    attempts = within(ended(tables["workflow_runs"], tables["jobs"], t), t, "created_at", MONTH)
     attempts = _on_default_branch(attempts[attempts["conclusion"].isin(DECIDED)], tables["repositories"])
     decided = last_begun(attempts, tables, t).sort_values(["created_at", "run_id"], kind="stable")
     decided["passed"] = decided["conclusion"].eq("success").astype(np.int8)
@@ -149,12 +167,16 @@ def tests_passing(tables: Tables, t: Times, options: Options) -> dict[str, Value
 def _on_default_branch(runs: pd.DataFrame, repositories: pd.DataFrame) -> pd.DataFrame:
     """Runs on the repository's own default branch, at the instants at which that was the default branch."""
     runs = runs[~runs["event"].isin(PULL_REQUEST_EVENTS)]
-    own = repositories[["default_branch", "repository_id", "lo", "hi"]].rename(columns={"default_branch": "head_branch"})
+    own = repositories[["default_branch", "repository_id", "lo", "hi"]].rename(
+        columns={"default_branch": "head_branch"}
+    )
     pairs = meet(runs, own, "head_branch")
     return pairs[(pairs["head_repository_id"] == pairs["repository_id"]).fillna(False).astype(bool)]
 
 
-def _required(workflows: pd.DataFrame, runs: pd.DataFrame, t: Times, options: Options) -> dict[int, list[tuple[int, int]]]:
+def _required(
+    workflows: pd.DataFrame, runs: pd.DataFrame, t: Times, options: Options
+) -> dict[int, list[tuple[int, int]]]:
     """Spans of instants at which each workflow is required, by workflow id."""
     if options.required_workflows:
         spans = workflows[workflows["name"].isin(options.required_workflows)]
@@ -163,7 +185,10 @@ def _required(workflows: pd.DataFrame, runs: pd.DataFrame, t: Times, options: Op
         active = workflows[workflows["state"].eq("active").fillna(False).astype(bool)]
         spans = meet(union(active, "workflow_id"), union(pushed, "workflow_id"), "workflow_id")
     spans = union(spans, "workflow_id")
-    return {int(w): list(zip(rows["lo"], rows["hi"], strict=True)) for w, rows in spans.groupby("workflow_id")}
+    required: dict[int, list[tuple[int, int]]] = {}
+    for workflow, lo, hi in spans[["workflow_id", "lo", "hi"]].itertuples(index=False, name=None):
+        required.setdefault(int(workflow), []).append((lo, hi))
+    return required
 
 
 def _name_left_out(values: Values, without: np.ndarray, names: list[str], options: Options) -> None:
@@ -218,7 +243,7 @@ def _name_left_out(values: Values, without: np.ndarray, names: list[str], option
     link=RUNS_THIS_WEEK,
 )
 def workflow_duration(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return durations(tables, t)
+    return distributed(durations(tables["workflow_runs"], tables["jobs"], t))
 
 
 @metric(
@@ -230,8 +255,8 @@ def workflow_duration(tables: Tables, t: Times, options: Options) -> dict[str, V
     statistic="share",
     extra=True,
     definition=(
-        "Over the attempts of runs created in the 7 days before t that completed before t as success, failure, timed_out "
-        "or startup_failure: the share that succeeded."
+        "Over the attempts of runs created in the 7 days before t that completed before t as success, failure, "
+        "timed_out or startup_failure: the share that succeeded."
     ),
     link=RUNS_THIS_WEEK,
 )

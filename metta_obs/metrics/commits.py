@@ -34,7 +34,9 @@ def with_pull_requests(commits: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     What GitHub said of an associated PR when it named it stands in where the PR itself was never pulled.
     """
     pulls = tables["pull_requests"]
-    merged = pulls.loc[pulls["merged_at"].notna(), ["number", "merge_commit_sha", "head_branch", "labels", "commits", "lo", "hi"]]
+    merged = pulls.loc[
+        pulls["merged_at"].notna(), ["number", "merge_commit_sha", "head_branch", "labels", "commits", "lo", "hi"]
+    ]
     links = tables["commit_pull_requests"]
     known = links["number"].isin(pulls["number"])
     facts = ["sha", "head_branch", "labels", "lo", "hi"]
@@ -91,16 +93,18 @@ def commits_hotfix(tables: Tables, t: Times, options: Options) -> dict[str, Valu
     tables=WITH_PULLS,
     reach=7 * DAY,
     definition=(
-        'Of these commits: the subject starts \'Revert "\', or the first non-blank line of the body begins "This reverts '
-        'commit" and 7 to 40 hexadecimal digits, or a merged pull request of it has a head branch revert-<n>-… (but not '
-        "revert-<n>-revert-…). Never one: a subject that starts 'Revert \"Revert ' or 'Reapply '."
+        "Of these commits: the subject starts 'Revert \"', or the first non-blank line of the body begins "
+        "'This reverts commit' and 7 to 40 hexadecimal digits, or a merged pull request of it has a head branch "
+        "revert-<n>-… (but not revert-<n>-revert-…). Never one: a subject that starts 'Revert \"Revert ' or 'Reapply '."
     ),
 )
 def commits_reverts(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     commits = in_week(tables, t)
     commits = commits[~_matches(commits["subject"], r'^(?:Revert "Revert |Reapply )')]
     pairs = with_pull_requests(commits, tables)
-    said = _matches(commits["subject"], r'^Revert "') | _matches(commits["body_start"], r"^\s*This reverts commit [0-9a-fA-F]{7,40}\b")
+    said = _matches(commits["subject"], r'^Revert "') | _matches(
+        commits["body_start"], r"^\s*This reverts commit [0-9a-fA-F]{7,40}\b"
+    )
     reverts = pd.concat([commits[said], pairs[_matches(pairs["head_branch"], REVERT_BRANCH)]])
     return counted(distinct(reverts, "sha", t))
 
@@ -168,8 +172,8 @@ def lines_deleted(tables: Tables, t: Times, options: Options) -> dict[str, Value
     tables=("commits", "commit_files"),
     reach=7 * DAY,
     definition=(
-        "Distinct paths that the commits of the 7 days before t changed (the new path of a rename). GitHub lists at most "
-        "3,000 files of a commit: with such a commit in the window there is no point."
+        "Distinct paths that the commits of the 7 days before t changed (the new path of a rename). GitHub lists at "
+        "most 3,000 files of a commit: with such a commit in the window there is no point."
     ),
 )
 def files_changed(tables: Tables, t: Times, options: Options) -> dict[str, Values]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from metta_obs.lake.store import Lake
 from metta_obs.metrics.catalogue import Metric, Options, Values
-from metta_obs.metrics.known import known_at, rising, versions
+from metta_obs.metrics.known import Coverage, rising, versions
 from metta_obs.metrics.spans import Times, times
 
 log = logging.getLogger(__name__)
@@ -25,14 +26,44 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-class Tables:
-    """The tables of one repository, read once each."""
+@dataclass(frozen=True)
+class Stretch:
+    """Instants (`at`: their positions) whose k(t) does not fall, so that each row version is known in one span."""
+
+    at: np.ndarray
+    t: Times
+    k: Times
+
+
+class World:
+    """The tables of one repository as they were known. What several metrics ask for is read and cut once."""
 
     def __init__(self, lake: Lake, repo: str):
         self._lake, self._repo = lake, repo
         self._read: dict[str, tuple[pd.DataFrame, int]] = {}
+        self._stretches: dict[bytes, list[Stretch]] = {}
+        self._known: dict[tuple[str, int], pd.DataFrame] = {}
+        self.coverage = Coverage(lake.read("pulls", repo))
 
-    def __call__(self, table: str) -> tuple[pd.DataFrame, int]:
+    def version(self, table: str) -> int:
+        """The lake's version of the table that was read."""
+        return self._table(table)[1]
+
+    def stretches(self, t: Times, k: Times, seen: np.ndarray) -> list[Stretch]:
+        """The instants that are `seen`, in stretches; the same objects for the same arguments."""
+        key = t.tobytes() + k.tobytes() + seen.tobytes()
+        if key not in self._stretches:
+            at = np.flatnonzero(seen)
+            self._stretches[key] = [Stretch(at[part], t[at[part]], k[at[part]]) for part in rising(k[at])]
+        return self._stretches[key]
+
+    def known(self, table: str, stretch: Stretch) -> pd.DataFrame:
+        """The table's row versions as known over a stretch."""
+        if (table, id(stretch)) not in self._known:
+            self._known[table, id(stretch)] = versions(self._table(table)[0], table, stretch.k)
+        return self._known[table, id(stretch)]
+
+    def _table(self, table: str) -> tuple[pd.DataFrame, int]:
         if table not in self._read:
             self._read[table] = self._lake.snapshot(table, self._repo)
         return self._read[table]
@@ -51,97 +82,64 @@ def compute(
     Each series has a row for each instant: a value, or a reason why there is none. A metric whose code fails, or whose
     tables cannot be read, has the reason `error` and holds back no other one; its traceback is logged.
     """
-    tables = Tables(lake, repo)
+    world = World(lake, repo)
     t = times(pd.Series(instants))
-    frames = [_one(metric, tables, t, options, restated) for metric in metrics]
+    frames = [frame for metric in metrics for frame in _one(metric, world, t, options, restated)]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
 
 def newest_covered(lake: Lake, metrics: Sequence[Metric], repo: str) -> pd.Timestamp | None:
     """The newest quarter-hour that complete pulls of all tables of `metrics` cover, or None."""
     pulls = lake.read("pulls", repo)
-    pulls = pulls[pulls["complete"].astype(bool)]
-    newest = pulls.groupby("table")["started_at"].max()
-    needed = {table for metric in metrics for table in metric.tables}
-    if not needed <= set(newest.index):
+    newest = pulls[pulls["complete"].astype(bool)].groupby("table")["started_at"].max()
+    needed = sorted({table for metric in metrics for table in metric.tables})
+    if not set(needed) <= set(newest.index):
         return None
-    return pd.Timestamp(newest[sorted(needed)].min()).floor("15min")
+    return pd.Timestamp(newest[needed].min()).floor("15min")
 
 
-def _one(metric: Metric, tables: Tables, t: Times, options: Options, restated: bool) -> pd.DataFrame:
+def _one(metric: Metric, world: World, t: Times, options: Options, restated: bool) -> Iterator[pd.DataFrame]:
+    """The rows of each series of a metric."""
     values = {series.statistic: _blank(len(t)) for series in metric.series}
     known = np.full(len(t), np.datetime64("NaT", "us"))
     read: dict[str, int] = {}
     try:
-        pulls, _ = tables("pulls")
-        known = known_at(pulls, metric.tables, metric.reach, t, restated)
-        rows = {}
-        for table in metric.tables:
-            rows[table], read[table] = tables(table)
-        seen = ~np.isnat(known)
-        if not metric.dated:
-            seen &= ~(known - t > OBSERVED_WITHIN)
-        _fill(values, metric, rows, t, known, seen, options)
-        for value in values.values():
-            _explain(value, metric, pulls, t, known, seen)
+        read = {table: world.version(table) for table in metric.tables}
+        known = world.coverage.known_at(metric.tables, metric.reach, t, restated)
+        _fill(values, metric, world, t, known, options)
     except Exception as error:  # whatever it is, the other metrics go on; this one is reported and its check fails
         log.exception("metric %s failed", metric.name)
         for value in values.values():
             value.value[:], value.reason[:], value.detail[:] = np.nan, "error", f"{type(error).__name__}: {error}"
-    return pd.concat([_rows(metric, s.name, values[s.statistic], t, known, read) for s in metric.series], ignore_index=True)
+    for series in metric.series:
+        yield _rows(metric, series.name, values[series.statistic], t, known, read)
 
 
-def _fill(
-    values: Mapping[str, Values],
-    metric: Metric,
-    rows: Mapping[str, pd.DataFrame],
-    t: Times,
-    known: Times,
-    seen: np.ndarray,
-    options: Options,
-) -> None:
-    """Compute the statistics at the instants that are `seen` and write them into `values`."""
-    positions = np.flatnonzero(seen)
-    for stretch in rising(known[positions]):
-        at = positions[stretch]
-        as_known = {table: versions(frame, table, known[at]) for table, frame in rows.items()}
-        for statistic, result in metric.function(as_known, t[at], options).items():
+def _fill(values: Mapping[str, Values], metric: Metric, world: World, t: Times, known: Times, options: Options) -> None:
+    """Write every statistic at every instant into `values`: a value, or the reason why there is none."""
+    unknown = np.isnat(known)
+    late = np.zeros(len(t), dtype=bool) if metric.dated else known - t > OBSERVED_WITHIN
+    for stretch in world.stretches(t, known, ~unknown & ~late):
+        tables = {table: world.known(table, stretch) for table in metric.tables}
+        for statistic, result in metric.function(tables, stretch.t, options).items():
             if statistic in values:
                 whole = values[statistic]
-                whole.value[at], whole.n[at] = result.value, result.n
-                whole.reason[at], whole.detail[at] = result.reason, result.detail
+                whole.value[stretch.at], whole.n[stretch.at] = result.value, result.n
+                whole.reason[stretch.at], whole.detail[stretch.at] = result.reason, result.detail
+    why = _why(metric, world.coverage, t[unknown]) if unknown.any() else []
     for statistic, whole in values.items():
-        unsaid = seen & np.isnan(whole.value) & (whole.reason == None)  # noqa: E711  (elementwise)
+        whole.reason[late] = "not_observed"
+        whole.detail[late] = "GitHub gives it no date, and the first pull after t began more than an hour later"
+        whole.reason[unknown], whole.detail[unknown] = "incomplete_fetch", why
+        unsaid = np.isnan(whole.value) == pd.isna(whole.reason)
         if unsaid.any() or np.isinf(whole.value).any():
-            raise ValueError(f"statistic {statistic} has neither a finite value nor a reason at {t[unsaid][:1]}")
+            raise ValueError(f"statistic {statistic} needs either a finite value or a reason")
 
 
-def _explain(value: Values, metric: Metric, pulls: pd.DataFrame, t: Times, known: Times, seen: np.ndarray) -> None:
-    """Give the instants that were not computed their reason."""
-    late = ~seen & ~np.isnat(known)
-    value.reason[late] = "not_observed"
-    value.detail[late] = "GitHub gives it no date, and the first pull at or after t began more than an hour later"
-    unknown = np.isnat(known)
-    value.reason[unknown] = "incomplete_fetch"
-    value.detail[unknown] = _why(metric, pulls, t[unknown])
-
-
-def _why(metric: Metric, pulls: pd.DataFrame, t: Times) -> list[str]:
-    """For each instant, which tables lack a complete pull, and what the newest pull of each said."""
-    said = np.full((len(t), len(metric.tables)), "", dtype=object)
-    for column, table in enumerate(metric.tables):
-        rows = pulls[pulls["table"] == table].sort_values("started_at")
-        complete = rows[rows["complete"].astype(bool)]
-        missing = np.isnat(known_at(pulls, [table], metric.reach, t))
-        short = missing & (t <= times(complete["started_at"]).max(initial=np.datetime64(0, "us")))
-        text = f"{table}: not pulled at or after this instant yet"
-        if len(rows) and not rows.iloc[-1]["complete"]:
-            text = f"{table}: {rows.iloc[-1]['reason']}: {rows.iloc[-1]['detail']}"
-        said[missing, column] = text
-        if short.any():
-            first = complete["window_start"].min()
-            said[short, column] = f"{table}: known from {first:%Y-%m-%dT%H:%MZ} on, {metric.reach.days} days before t are needed"
-    return ["; ".join(filter(None, row)) for row in said]
+def _why(metric: Metric, coverage: Coverage, t: Times) -> list[str]:
+    """For each instant which tables lack a complete pull, and what the newest pull of each said."""
+    columns = [coverage.why_not(table, metric.reach, t) for table in metric.tables]
+    return ["; ".join(filter(None, row)) for row in zip(*columns, strict=True)]
 
 
 def _blank(size: int) -> Values:
@@ -153,13 +151,13 @@ def _rows(metric: Metric, name: str, values: Values, t: Times, known: Times, rea
     return pd.DataFrame(
         {
             "metric": name,
-            "as_of": pd.Series(t).dt.tz_localize("UTC"),
+            "as_of": pd.DatetimeIndex(t, tz="UTC"),
             "value": values.value,
             "n": values.n,
             "reason": reason,
             "detail": pd.Series(values.detail, dtype=object),
             "complete": ~reason.isin(FAILURES),
-            "known_at": pd.Series(known).dt.tz_localize("UTC"),
+            "known_at": pd.DatetimeIndex(known, tz="UTC"),
             "code_version": metric.code_version,
             "table_versions": json.dumps(dict(read), sort_keys=True),
         }

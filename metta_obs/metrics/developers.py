@@ -19,7 +19,7 @@ from metta_obs.metrics.spans import Times, distinct
     tables=("commits",),
     reach=7 * DAY,
     definition=(
-        "Distinct human authors of the commits of the 7 days before t: by linked GitHub account, else e-mail, else name."
+        "Distinct human authors of the commits of the 7 days before t: by linked account, else e-mail, else name."
     ),
 )
 def developers_active(tables: Mapping[str, pd.DataFrame], t: Times, options: Options) -> dict[str, Values]:

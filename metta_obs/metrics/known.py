@@ -7,7 +7,9 @@ far as needed; of several tables the latest of theirs. See docs/METRIC_CONVENTIO
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -20,39 +22,71 @@ NEVER = np.datetime64("NaT", "us")
 UNDATED = ("repositories", "branches", "workflows")
 
 
-def known_at(pulls: pd.DataFrame, tables: Sequence[str], reach: timedelta, t: Times, restated: bool = False) -> Times:
-    """k(t) for each instant, NaT where no complete pull covers it. `pulls`: the rows of one repository.
+@dataclass(frozen=True)
+class Pulled:
+    """The pulls of one table: start and window of the complete ones, and what the newest one lacks ("" for nothing)."""
 
-    `restated`: the newest complete pull that covers t instead of the first.
-    """
-    return np.maximum.reduce([_known_at(pulls, table, reach, t, restated) for table in tables])
+    starts: Times
+    windows: Times
+    lacks: str
 
 
-def _known_at(pulls: pd.DataFrame, table: str, reach: timedelta, t: Times, restated: bool) -> Times:
-    rows = pulls[(pulls["table"] == table) & pulls["complete"].astype(bool)]
-    starts, windows = times(rows["started_at"]), times(rows["window_start"])
-    first = np.full(len(t), NEVER)
-    # Few distinct windows: one per look-back ever pulled.
-    for window in np.unique(windows) if table not in UNDATED else [NEVER]:
-        having = np.sort(starts if np.isnat(window) else starts[windows == window])
-        if not len(having):
-            continue
-        at = np.searchsorted(having, t, side="left")
-        found = at < len(having)
-        if not np.isnat(window):
-            found &= window <= t - np.timedelta64(reach)
-        chosen = np.full(len(having), having[-1]) if restated else having
-        candidate = np.where(found, chosen[np.minimum(at, len(having) - 1)], NEVER)
-        better = np.fmax(first, candidate) if restated else np.fmin(first, candidate)
-        first = better
-    return first
+class Coverage:
+    """What the pulls of one repository covered; `pulls`: its rows of the table of that name."""
+
+    def __init__(self, pulls: pd.DataFrame):
+        pulls = pulls.sort_values("started_at", kind="stable")
+        self._tables: dict[str, Pulled] = {}
+        for table, rows in pulls.groupby("table"):
+            complete = rows[rows["complete"].astype(bool)]
+            last = rows.iloc[-1]
+            lacks = "" if last["complete"] else f"{last['reason']}: {last['detail']}"
+            self._tables[str(table)] = Pulled(times(complete["started_at"]), times(complete["window_start"]), lacks)
+
+    def known_at(self, tables: Sequence[str], reach: timedelta, t: Times, restated: bool = False) -> Times:
+        """k(t) for each instant, NaT where no complete pull covers it.
+
+        `restated`: the newest complete pull that covers t instead of the first.
+        """
+        latest: Times = np.maximum.reduce([self._known_at(table, reach, t, restated) for table in tables])
+        return latest
+
+    def why_not(self, table: str, reach: timedelta, t: Times) -> np.ndarray:
+        """For each instant what the table lacks for it, in words; "" where a complete pull covers it."""
+        pulled = self._tables.get(table)
+        missing = np.isnat(self._known_at(table, reach, t, False))
+        said = np.full(len(t), "", dtype=object)
+        said[missing] = f"{table}: {(pulled and pulled.lacks) or 'not pulled at or after this instant yet'}"
+        if pulled is not None and len(pulled.starts):
+            first = pd.Timestamp(pulled.windows.min())
+            short = f"{table}: known from {first:%Y-%m-%dT%H:%MZ} on, {reach.days} days before t are needed"
+            said[missing & (t <= pulled.starts[-1])] = short
+        return said
+
+    def _known_at(self, table: str, reach: timedelta, t: Times, restated: bool) -> Times:
+        first = np.full(len(t), NEVER)
+        pulled = self._tables.get(table)
+        if pulled is None:
+            return first
+        # Few distinct windows: one per look-back ever pulled.
+        for window in [NEVER] if table in UNDATED else np.unique(pulled.windows):
+            having = pulled.starts if np.isnat(window) else pulled.starts[pulled.windows == window]
+            if not len(having):
+                continue
+            at = np.searchsorted(having, t, side="left")
+            found = at < len(having)
+            if not np.isnat(window):
+                found &= window <= t - np.timedelta64(reach)
+            chosen = having[np.full(len(t), -1)] if restated else having[np.minimum(at, len(having) - 1)]
+            candidate = np.where(found, chosen, NEVER)
+            first = np.fmax(first, candidate) if restated else np.fmin(first, candidate)
+        return first
 
 
 def rising(k: Times) -> Iterator[slice]:
     """The stretches of `k` without a fall: a later pull that reached further back may know an earlier instant."""
     falls = np.flatnonzero(k[1:] < k[:-1]) + 1
-    edges = [0, *falls.tolist(), len(k)]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise([0, *falls.tolist(), len(k)]):
         if start < stop:
             yield slice(start, stop)
 
@@ -68,4 +102,5 @@ def versions(rows: pd.DataFrame, table: str, k: Times) -> pd.DataFrame:
     lo = np.searchsorted(k, times(rows["seen_at"]), side="left")
     hi = np.where(np.isnat(next_seen), len(k), np.searchsorted(k, next_seen, side="left"))
     keep = (lo < hi) & ~rows["deleted"].to_numpy(dtype=bool)
-    return rows.assign(lo=lo, hi=hi)[keep].reset_index(drop=True)
+    kept: pd.DataFrame = rows.assign(lo=lo, hi=hi)[keep].reset_index(drop=True)
+    return kept

@@ -38,7 +38,11 @@ def commit_author(commits: pd.DataFrame, bots: Collection[str]) -> pd.DataFrame:
     """
     mail = noreply_login(commits["author_email"])
     login = commits["author_login"].astype("object").where(commits["author_login"].notna(), mail["login"]).str.lower()
-    linked = commits["author_id"].astype("object") if "author_id" in commits else pd.Series(None, commits.index, dtype=object)
+    linked = (
+        commits["author_id"].astype("object")
+        if "author_id" in commits
+        else pd.Series(None, commits.index, dtype=object)
+    )
     by_mail = pd.to_numeric(mail["id"]).astype("Int64").astype("object")
     account = linked.where(linked.notna(), by_mail.where(commits["author_login"].isna()))
     logins = pd.DataFrame({"login": login, "id": account}).dropna().drop_duplicates("login").set_index("login")["id"]
@@ -47,6 +51,8 @@ def commit_author(commits: pd.DataFrame, bots: Collection[str]) -> pd.DataFrame:
     identity = identity.where(account.notna(), "login " + login.astype(str))
     email = commits["author_email"].astype("object").where(commits["author_email"].notna(), "").str.strip().str.lower()
     identity = identity.where(login.notna() | account.notna(), "email " + email)
-    identity = identity.where(login.notna() | account.notna() | email.ne(""), "name " + commits["author_name"].astype(str))
-    kind = commits["author_type"] if "author_type" in commits else None
+    identity = identity.where(
+        login.notna() | account.notna() | email.ne(""), "name " + commits["author_name"].astype(str)
+    )
+    kind = commits.get("author_type")
     return commits.assign(developer=identity, human=is_human(login, kind, bots))

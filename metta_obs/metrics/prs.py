@@ -21,7 +21,19 @@ from metta_obs.metrics.catalogue import (
     share,
 )
 from metta_obs.metrics.people import commit_author, is_human, person
-from metta_obs.metrics.spans import Times, count, distinct, distribution, meet, narrow, stretches, total, union, within
+from metta_obs.metrics.spans import (
+    Times,
+    count,
+    distinct,
+    distribution,
+    meet,
+    narrow,
+    shared,
+    stretches,
+    total,
+    union,
+    within,
+)
 
 Tables = Mapping[str, pd.DataFrame]
 HOUR = 3600.0
@@ -30,6 +42,7 @@ MERGED_THIS_WEEK = "pulls?q=is%3Apr+is%3Amerged+merged%3A{week}"
 RESPONSES = ("reviews", "review_comments", "issue_comments")
 
 
+@shared
 def history(pulls: pd.DataFrame) -> pd.DataFrame:
     """Dated events of each PR version, oldest first: columns of `pulls` plus kind, at, actor_login, actor_type.
 
@@ -37,10 +50,12 @@ def history(pulls: pd.DataFrame) -> pd.DataFrame:
     (`closed_at`) stands in where no event says it.
     """
     rows = pulls.assign(version=np.arange(len(pulls)))
-    exploded = rows.explode("events").dropna(subset=["events"])
-    listed = pd.DataFrame(exploded["events"].tolist(), index=exploded.index, columns=["kind", "at", "actor_login", "actor_type"])
-    events = exploded.assign(**{name: listed[name] for name in listed})
-    opened = rows.assign(kind="opened", at=rows["created_at"], actor_login=rows["author_login"], actor_type=rows["author_type"])
+    exploded = rows.explode("events").dropna(subset=["events"]).reset_index(drop=True)
+    listed = pd.DataFrame(exploded["events"].tolist(), columns=["kind", "at", "actor_login", "actor_type"])
+    events = pd.concat([exploded, listed], axis=1)
+    opened = rows.assign(
+        kind="opened", at=rows["created_at"], actor_login=rows["author_login"], actor_type=rows["author_type"]
+    )
     closed = rows[rows["closed_at"].notna()]
     closed = closed.assign(kind="closed", at=closed["closed_at"], actor_login=None, actor_type=None)
     parts = [part for part in (opened, events, closed) if len(part)]
@@ -77,7 +92,9 @@ def ready_spans(pulls: pd.DataFrame, t: Times) -> pd.DataFrame:
     opened = events[events["kind"] == "opened"].reset_index(drop=True)
     kind, at = first_draft_event(events, opened["version"])
     as_draft = kind.eq("ready_for_review") | (kind.isna() & opened["is_draft"].astype(bool))
-    ready = pd.concat([opened.assign(until=at)[~as_draft], drafts[drafts["kind"] == "ready_for_review"]], ignore_index=True)
+    ready = pd.concat(
+        [opened.assign(until=at)[~as_draft], drafts[drafts["kind"] == "ready_for_review"]], ignore_index=True
+    )
     return narrow(ready, t, ready["at"], ready["until"])
 
 
@@ -109,7 +126,9 @@ def responses(tables: Tables, options: Options) -> pd.DataFrame:
             counts=rows["body_characters"].fillna(0).gt(0).astype(bool) if review else True,
         )
         rows = rows[is_human(rows["author_login"], rows["author_type"], options.bots)]
-        parts.append(rows.assign(responder=person(rows["author_login"]))[["number", "responder", "at", "counts", "lo", "hi"]])
+        parts.append(
+            rows.assign(responder=person(rows["author_login"]))[["number", "responder", "at", "counts", "lo", "hi"]]
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -215,8 +234,8 @@ def prs_cycle_time(tables: Tables, t: Times, options: Options) -> dict[str, Valu
     reach=timedelta(0),
     definition=(
         "Pull requests open at t, not a draft, whose last human activity lies before t minus 14 days. Activity: the "
-        "opening (by anyone), a human's reopening or marking ready, the newest committer date among its commits by human "
-        "authors, a human's review or comment."
+        "opening (by anyone), a human's reopening or marking ready, the newest committer date among its commits by "
+        "human authors, a human's review or comment."
     ),
 )
 def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
@@ -226,7 +245,13 @@ def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     events = history(pulls)
     by_human = is_human(events["actor_login"], events["actor_type"], options.bots)
     acts = events[(events["kind"] == "opened") | (events["kind"].isin(["reopened", "ready_for_review"]) & by_human)]
-    activity = pd.concat([acts[[*keys, "at", "lo", "hi"]], _human_commits(pulls, options), responses(tables, options)[[*keys, "at", "lo", "hi"]]])
+    activity = pd.concat(
+        [
+            acts[[*keys, "at", "lo", "hi"]],
+            _human_commits(pulls, options),
+            responses(tables, options)[[*keys, "at", "lo", "hi"]],
+        ]
+    )
     recent = narrow(activity, t, activity["at"], activity["at"] + STALE_AFTER)
     active = meet(waiting, union(recent, keys), keys)
     return counted(distinct(waiting, keys, t) - distinct(active, keys, t))
@@ -234,7 +259,9 @@ def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
 
 def _human_commits(pulls: pd.DataFrame, options: Options) -> pd.DataFrame:
     """Committer dates of the PRs' own commits by human authors: number, at, lo, hi."""
-    exploded = pulls[["number", "commits", "lo", "hi"]].explode("commits").dropna(subset=["commits"]).reset_index(drop=True)
+    exploded = (
+        pulls[["number", "commits", "lo", "hi"]].explode("commits").dropna(subset=["commits"]).reset_index(drop=True)
+    )
     names = ["committed_at", "author_login", "author_email", "author_name"]
     listed = pd.DataFrame(exploded["commits"].tolist(), columns=["sha", "authored_at", *names]).reindex(columns=names)
     rows = pd.concat([exploded[["number", "lo", "hi"]], listed], axis=1)
@@ -294,8 +321,8 @@ def prs_comments(tables: Tables, t: Times, options: Options) -> dict[str, Values
     series=percentile_series("prs.time_to_first_review", "hour", "hours"),
     extra=True,
     definition=(
-        "First response minus start, over pull requests by humans whose first response is dated in the 7 days before t: "
-        "mean, p50, p90, p99. The first response is the first submitted review or comment by a human other than the "
+        "First response minus start, over pull requests by humans whose first response is dated in the 7 days before "
+        "t: mean, p50, p90, p99. The first response is the first submitted review or comment by a human other than the "
         "author at or after the start and not after the merge. The start is the opening or, for one opened as a draft, "
         "the first time it was marked ready."
     ),
@@ -312,7 +339,7 @@ def prs_time_to_first_review(tables: Tables, t: Times, options: Options) -> dict
 
 
 def _start(pulls: pd.DataFrame) -> pd.Series:
-    """When each PR asked for review: the opening, or for one opened as a draft the first marking ready (null: never)."""
+    """When each PR asked for review: the opening, or if opened as a draft the first marking ready (null: never)."""
     kind, ready_at = first_draft_event(history(pulls), pd.Series(np.arange(len(pulls)), pulls.index))
     start = pulls["created_at"].where(kind.notna() | ~pulls["is_draft"].astype(bool))
     return start.where(kind.ne("ready_for_review"), ready_at)
