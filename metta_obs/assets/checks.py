@@ -3,8 +3,6 @@
 They hold nothing back: a red one fails the run after everything that could be delivered was delivered.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

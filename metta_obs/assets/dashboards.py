@@ -1,7 +1,5 @@
 """The dashboards asset: compiles the Jsonnet sources, checks them and brings Datadog's dashboards up to date."""
 
-from __future__ import annotations
-
 import hashlib
 from typing import Any
 

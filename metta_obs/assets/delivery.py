@@ -1,7 +1,5 @@
 """The Datadog sink: sends the live points that Datadog lacks and records what it accepted."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The jobs, and the schedule that runs the main one every quarter-hour."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from metta_obs.assets.dashboards import DASHBOARDS_KEY

@@ -4,8 +4,6 @@ A metric that cannot be computed becomes a row with its reason, as every other v
 fails the run, and the others go on to Datadog.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any

@@ -4,8 +4,6 @@ A pull that GitHub does not let finish ends with its coverage marked incomplete,
 kept, the metrics of other tables go on, and the check `complete` of its tables turns red and fails the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ Each is made anew for a run and shared by its steps (the executor runs them in o
 for its probe once. Nothing is read from the environment before a run starts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
