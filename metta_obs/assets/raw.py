@@ -77,7 +77,7 @@ def _pull_assets(name: str) -> dg.AssetsDefinition:
                 repo=repo,
                 as_of=as_of,
                 lookback_days=settings.load().lookback_days,
-                pull_id=context.run_id,
+                pull_id=context.run.run_id,
                 progress=PROGRESS.get(),
             )
         ]

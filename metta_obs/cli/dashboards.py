@@ -10,7 +10,7 @@ from rich.console import Console
 
 from metta_obs.assets.resources import CLOCK
 from metta_obs.dashboards.check import CheckError, build
-from metta_obs.dashboards.compile import FOLDER, CompileError
+from metta_obs.dashboards.compile import FOLDER, CompileError, write
 from metta_obs.dashboards.push import Pushed, PushError, push
 from metta_obs.datadog.client import Datadog, DatadogError
 from metta_obs.metrics.registry import SERIES

@@ -22,7 +22,7 @@ from metta_obs.assets.raw import RAW_ASSETS
 from metta_obs.assets.resources import CLOCK
 from metta_obs.cli import dashboards
 from metta_obs.cli.execute import UNUSABLE, run
-from metta_obs.cli.output import as_json, print_points, print_summary
+from metta_obs.cli.output import as_json, output_console, print_points, print_summary
 from metta_obs.clock import floor_quarter_hour, iso
 from metta_obs.collectors import COLLECTORS
 from metta_obs.datadog.client import Datadog, DatadogError
@@ -40,7 +40,7 @@ datadog.add_typer(dashboards.app, name="dashboard")
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
-console = Console()
+console = output_console()
 errors = Console(stderr=True, soft_wrap=True)
 Repos = Annotated[
     list[str],

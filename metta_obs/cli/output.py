@@ -49,6 +49,15 @@ def as_json(report: Report, as_of: str, env: str) -> str:
     )
 
 
+WIDE = 150  # characters, where the output is no terminal that has a width of its own
+
+
+def output_console() -> Console:
+    """Standard output, wide enough for the tables where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDE)
+
+
 def print_points(report: Report, console: Console) -> None:
     """One table per repository: the newest instant of each metric, its percentiles beside it."""
     for name, rows in report.points.groupby("name", sort=False):
@@ -56,22 +65,20 @@ def print_points(report: Report, console: Console) -> None:
             row["metric"]: row for row in rows.to_dict("records")
         }  # in order of their instants: the last one stays
         table = Table(title=f"{name} at {iso(rows['as_of'].max())}", title_justify="left", header_style="bold")
-        for column, justify in (
-            ("metric", "left"),
-            ("value", "right"),
-            ("p50", "right"),
-            ("p90", "right"),
-            ("p99", "right"),
-            ("n", "right"),
-            ("unit", "left"),
-            ("why there is no point", "left"),
-        ):
-            table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column("metric", no_wrap=True)
+        for column in ("value", "p50", "p90", "p99", "n"):
+            table.add_column(column, justify="right", no_wrap=True)
+        table.add_column("unit")
+        table.add_column("why there is no point", overflow="fold")
+        group = None
         for metric in dict.fromkeys(metric for _, metric in SERIES.values()):
             if metric.name not in newest:
                 continue
             own = newest[metric.name]
             others = {series.statistic: newest[series.name] for series in metric.series[1:] if series.name in newest}
+            if group not in (None, metric.group):
+                table.add_section()
+            group = metric.group
             absent = [_why(own, ""), *(_why(row, statistic) for statistic, row in others.items())]
             table.add_row(
                 metric.name,

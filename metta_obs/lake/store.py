@@ -122,7 +122,8 @@ class Lake:
         if isinstance(rows, pd.DataFrame):
             self._commit(table, pa.Table.from_pandas(rows[schema.names], schema=schema, preserve_index=False))
         else:
-            self._commit(table, _strict(rows, schema, table))
+            _check_columns(rows, schema.names, table)
+            self._commit(table, pa.Table.from_pylist(list(rows), schema=schema))
 
     def last_complete(self, repo: str, table: str) -> Row | None:
         """The newest complete pull of a table (a row of `pulls`, its `state` decoded), or None."""
@@ -156,8 +157,9 @@ class Lake:
 
     @staticmethod
     def _typed(spec: Table, repo: str, rows: Sequence[Row], seen_at: datetime, *, deleted: bool) -> pa.Table:
+        _check_columns(rows, [column.name for column in spec.columns], spec.name)
         versions = [{"repo": repo, **row, "seen_at": seen_at, "deleted": deleted} for row in rows]
-        return _strict(versions, spec.arrow, spec.name)
+        return pa.Table.from_pylist(versions, schema=spec.arrow)
 
     # Two processes that create one table, or a store that answers late: the loser's commit fails as a whole and is
     # made again. Appends themselves never conflict.
@@ -184,15 +186,14 @@ def to_frame(rows: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _strict(rows: Sequence[Row], schema: pa.Schema, table: str) -> pa.Table:
-    """`rows` with exactly the schema's columns; a forgotten or misspelt column is an error, not a null."""
-    names = set(schema.names)
+def _check_columns(rows: Sequence[Row], columns: Sequence[str], table: str) -> None:
+    """ValueError unless `rows` have exactly these columns: a forgotten or misspelt one is an error, not a null."""
+    names = set(columns)
     for row in rows:
         if row.keys() != names:
             raise ValueError(
                 f"table {table}: missing columns {sorted(names - row.keys())}, unknown {sorted(row.keys() - names)}"
             )
-    return pa.Table.from_pylist(list(rows), schema=schema)
 
 
 def _key(row: Row, spec: Table) -> tuple[Any, ...]:

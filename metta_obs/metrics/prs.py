@@ -63,9 +63,9 @@ def history(pulls: pd.DataFrame) -> pd.DataFrame:
         return opened
     every = pd.concat([part.astype({"actor_login": object, "actor_type": object}) for part in parts], ignore_index=True)
     every["at"] = pd.to_datetime(every["at"], utc=True).astype("datetime64[us, UTC]")
-    # At one second the opening comes first, and a closing before a reopening.
-    rank = every["kind"].map({"opened": 0, "closed": 1, "reopened": 2}).fillna(3)
-    return every.assign(rank=rank).sort_values(["version", "at", "rank"], kind="stable", ignore_index=True)
+    # The parts stand in the order that counts within one second: the opening, the events as GitHub lists them, the
+    # stated closing.
+    return every.sort_values(["version", "at"], kind="stable", ignore_index=True)
 
 
 def periods(events: pd.DataFrame, kinds: tuple[str, ...]) -> pd.DataFrame:

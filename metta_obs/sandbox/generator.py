@@ -83,7 +83,7 @@ class Story:
         if self._next >= self.start:
             return
         start, spec = seconds_of(self.start), self.spec
-        oldest = ceil(max(spec.long_life_days[1], spec.longest_days) + spec.branch_life_days[1]) + AFTERMATH
+        oldest = ceil(max(spec.long_life_days[1], spec.longest_days + spec.branch_life_days[1])) + AFTERMATH
         for day in range(max(self.start - oldest, self.plans.first_day), last + 1):
             for rank, (opened, kind, kept) in enumerate(self.plans.day(day).pulls):
                 life = self.plans.life(day) if kind.startswith("long") else spec.longest_days
@@ -122,6 +122,6 @@ def generate(seed: int, spec: RepositorySpec, start: datetime, end: datetime) ->
 
 
 def default_world(clock: WorldClock, seed: int = 0, spec: WorldSpec = DEFAULT_WORLD) -> World:
-    """A world that goes on as `clock` does."""
+    """A world that goes on as `clock` does; it is whole from three years after the repositories' creation (2016) on."""
     start = history_start(clock.now(), spec.history_days)
     return World(clock, [Story(seed, repository, start) for repository in spec.repositories])

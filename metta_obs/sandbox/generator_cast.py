@@ -215,6 +215,13 @@ def files_of(sha: str) -> tuple[ChangedFile, ...]:
     return tuple(files)
 
 
+def message_of(sha: str) -> str:
+    """What a commit says that it does: drawn from its id alone."""
+    drawn = bytes.fromhex(sha[-10:])
+    words = f"{VERBS[drawn[0] % len(VERBS)]} {THINGS[drawn[1] % len(THINGS)]} {TAILS[drawn[2] % len(TAILS)]}".strip()
+    return f"{words}\n\nPart of a longer change." if drawn[3] < 50 else words
+
+
 def commit_id(*parts: object) -> str:
     """The id of a made-up commit."""
     return sha1(":".join(map(str, parts)).encode()).hexdigest()

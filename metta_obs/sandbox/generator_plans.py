@@ -28,6 +28,7 @@ from .generator_cast import (
     count,
     drawn_from,
     lognormal,
+    message_of,
     moment,
     pick,
     second_of_day,
@@ -43,11 +44,11 @@ NORMAL = NormalDist()
 
 @dataclass(slots=True)
 class Push:
-    """Commits (id, authored, committed, message) put on the head branch at `at`; the first push is the opening's."""
+    """Commits (id, authored, committed) put on the head branch at `at`; the first push is the opening's."""
 
     at: int
     force: bool
-    commits: list[tuple[str, int, int, str]]
+    commits: list[tuple[str, int, int]]
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class PullPlan:
     opened: int
     author: Person
     title: str
+    subject: str  # of its first commit
     body: str
     branch: str
     fork: str | None
@@ -76,11 +78,15 @@ class PullPlan:
     settled: bool = False
 
     def new_commits(self, push: Push) -> tuple[NewCommit, ...]:
-        """The commits of `push`, some signed on a laptop whose e-mail is linked to no account."""
+        """The commits of `push`, some signed on a laptop whose e-mail is linked to no account.
+
+        The first one of all bears the title, or says what is reverted.
+        """
         usual, laptop = self.author.signature, self.author.laptop or self.author.signature
+        first = self.pushes[0].commits[0][0]
         return tuple(
-            commit(sha, text, laptop if sha < "3" else usual, authored, committed)
-            for sha, authored, committed, text in push.commits
+            commit(sha, self.subject if sha == first else message_of(sha), laptop if sha < "3" else usual, *times)
+            for sha, *times in push.commits
         )
 
 
@@ -129,6 +135,7 @@ class Plans:
             raise ValueError(f"{spec.name}: {len(kinds)} pull requests in a day, more than numbers_per_day")
         times = sorted(seconds_of(day) + second_of_day(rng) for _ in kinds)
         keep = [between(rng, *spec.branch_life_days) if rng.random() < spec.kept_branches else 0.0 for _ in kinds]
+        keep = [0.0 if kind.startswith("long") else days for kind, days in zip(kinds, keep, strict=True)]
         return DayPlan(day, list(zip(times, kinds, keep, strict=True)))
 
     def number(self, day: int, rank: int) -> int:
@@ -182,8 +189,8 @@ class Plans:
             plan.title = "Reapply" + victim.title.removeprefix("Revert")
         plan.branch = f"revert-{victim.number}-{victim.branch}-{plan.number % 100}"
         plan.body = f"Reverts {self.spec.name}#{victim.number}"
-        sha, authored, committed, _ = plan.pushes[0].commits[-1]
-        plan.pushes[0].commits = [(sha, authored, committed, f'Revert "{victim.title} (#{victim.number})"')]
+        plan.subject = f'Revert "{victim.title} (#{victim.number})"'
+        plan.pushes[0].commits = plan.pushes[0].commits[-1:]
 
     def _plan_pull(self, day: int, rank: int) -> PullPlan:
         spec, rng = self.spec, self.rng("pull", day, rank)
@@ -230,7 +237,7 @@ class Plans:
                 body += "\n\nFollow-up to the hotfix of yesterday; may need a revert."
         ready, ended, merged = self._fate(rng, number, kind, opened, draft)
         draft = kind == "long-draft" or (draft and ready > opened)
-        pushes = self._pushes(rng, number, name, opened, ended, kind)
+        pushes = self._pushes(rng, number, opened, ended, kind)
         method = drawn_from(rng, ("merge", "rebase"), (spec.merged_by_merge, spec.merged_by_rebase), "squash")
         stays = int(kept * DAY) if kept else 3 if chance() < 0.8 else int(chance() * 2 * DAY) + 60
         return PullPlan(
@@ -239,6 +246,7 @@ class Plans:
             opened=opened,
             author=author,
             title=name,
+            subject=name,
             body=body,
             branch=branch,
             fork=fork,
@@ -280,16 +288,15 @@ class Plans:
             ended += 2 * DAY if not self.weekend(ended // DAY + 2) else DAY
         return ready, min(ended, opened + longest), True
 
-    def _pushes(self, rng: Random, number: int, name: str, opened: int, ended: int, kind: str) -> list[Push]:
+    def _pushes(self, rng: Random, number: int, opened: int, ended: int, kind: str) -> list[Push]:
         """The opening's commits and later pushes; a force-push brings copies of all commits that there are by then."""
         spec, chance = self.spec, rng.random
         serial = 0
 
-        def made(authored: int, committed: int) -> tuple[str, int, int, str]:
+        def made(authored: int, committed: int) -> tuple[str, int, int]:
             nonlocal serial
             serial += 1
-            text = name if serial == 1 else f"{title(rng)}\n\nPart {serial}." if chance() < 0.2 else title(rng)
-            return commit_id(self.seed, spec.name, number, serial), authored, committed, text
+            return commit_id(self.seed, spec.name, number, serial), authored, committed
 
         if kind in ("bot", "long-bot"):
             return [Push(opened, False, [made(opened - 5, opened - 5)])]
@@ -304,7 +311,7 @@ class Plans:
                 continue
             if chance() < spec.force_pushed:
                 anew = chance() < 0.2  # so that no commit is older than the opening
-                current = [made(at - 50 if anew else authored, at - 40) for _, authored, _, _ in current]
+                current = [made(at - 50 if anew else authored, at - 40) for _, authored, _ in current]
                 pushes.append(Push(at, True, current))
             else:
                 committed = at - int(chance() * min(2 * HOUR, at - opened))

@@ -1,0 +1,120 @@
+"""A small sandbox for the graph's tests, whose clock stands still, and settings that point to it and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from metta_obs.definitions import build_defs
+from metta_obs.lake.store import Lake
+from metta_obs.sandbox.generator_spec import WorldSpec, tiny
+from metta_obs.sandbox.sandbox import Sandbox
+from metta_obs.settings import SETTINGS
+
+NOW = datetime(2025, 11, 20, 15, 0, 5, tzinfo=UTC)
+TICK = "2025-11-20T15:00:00Z"
+REPO = "acme/capsule"
+
+Run = Callable[..., dg.ExecuteInProcessResult]
+
+
+@pytest.fixture(scope="module")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox(spec=WorldSpec((tiny(),), history_days=45), now=NOW, running=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox without faults and with an empty log; the environment points to it and to a lake of this test."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {
+        "METTA_OBS_REPOS": REPO,
+        "METTA_OBS_LAKE": str(tmp_path / "lake"),
+        "GITHUB_TOKEN": "a-token",
+        "GITHUB_API_URL": _sandbox.github_url,
+        "DD_API_KEY": "an-api-key",
+        "DD_APP_KEY": "an-app-key",
+        "DD_URL": _sandbox.datadog_url,
+        "DD_ENV": "test",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    _sandbox.clock.set(NOW)
+    for faults, requests in (
+        (_sandbox.faults, _sandbox.requests),
+        (_sandbox.datadog.faults, _sandbox.datadog.requests),
+    ):
+        faults.clear()
+        requests.clear()
+    return _sandbox
+
+
+@pytest.fixture
+def lake(sandbox: Sandbox, tmp_path: Path) -> Lake:
+    """The lake of this test."""
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, instance: dg.DagsterInstance) -> Run:
+    """Run a job of a fresh graph in this process; `instants` configures the resource of that name."""
+
+    def execute(job: str = "everything", instants: dict[str, Any] | None = None, only: list[dg.AssetKey] | None = None):
+        config = {
+            "resources": {"instants": {"config": instants if instants is not None else {"as_of": TICK}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        }
+        return (
+            build_defs()
+            .resolve_job_def(job)
+            .execute_in_process(run_config=config, instance=instance, raise_on_error=False, asset_selection=only)
+        )
+
+    return execute
+
+
+def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:
+    """The metadata of each materialised asset, by the last part of its key."""
+    found = {}
+    for event in result.get_asset_materialization_events():
+        assert event.asset_key is not None
+        values = event.step_materialization_data.materialization.metadata
+        found[event.asset_key.path[-1]] = {name: value.value for name, value in values.items()}
+    return found
+
+
+def failed_checks(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Severity of each check that did not pass, by the last part of its asset's key."""
+    return {
+        check.asset_key.path[-1]: check.severity.value
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    }
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What each failed step says on its page."""
+    steps = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return [step.user_failure_data.description or "" for step in steps if step.user_failure_data]
+
+
+def live_points(lake: Lake) -> dict[str, float | None]:
+    """The live row of each series that was computed last: its value, None where there is a reason instead."""
+    rows = lake.read("metric_points", REPO)
+    rows = (
+        rows[rows["origin"] == "live"].sort_values("computed_at", kind="stable").drop_duplicates("metric", keep="last")
+    )
+    return {row.metric: None if row.reason else row.value for row in rows.fillna({"reason": ""}).itertuples()}
