@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from metta_obs.assets.checks import CHECKS
+from metta_obs.assets.checks import checks
 from metta_obs.assets.dashboards import dashboards
 from metta_obs.assets.delivery import series
 from metta_obs.assets.external import DATADOG, GITHUB
@@ -22,7 +22,7 @@ def build_defs(resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     settings = SettingsResource()
     return dg.Definitions(
         assets=[GITHUB, *RAW_ASSETS, *METRIC_ASSETS, series, dashboards, DATADOG],
-        asset_checks=CHECKS,
+        asset_checks=[checks],
         jobs=JOBS,
         schedules=schedules(),
         # One process per run: a process per step costs more than the steps (58 to 95 s against 2 to 6 s for 30 assets).

@@ -69,7 +69,7 @@ METRICS_INTRO = """\
 UTC. What goes for every metric (windows, what is known at t, humans, percentiles) is in
 [METRIC_CONVENTIONS.md](METRIC_CONVENTIONS.md).
 
-Where GitHub can show the same rows, each materialisation in Dagster has the link. In the links below `{{at}}` stands for
+Where GitHub can show the same rows, each materialisation in Dagster has the link. In those below `{{at}}` stands for
 t, `{{week}}` for the 7 days before it and `{{since}}` and `{{until}}` for their ends. A search on GitHub includes its
 ends, so the last of them is one second before t.
 

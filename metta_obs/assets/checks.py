@@ -1,17 +1,20 @@
-"""The asset checks, all computed from rows: one per raw table, one per metric.
+"""The asset checks, all computed from rows: one per pull, on the table that it is named after, and one per metric.
 
-They hold nothing back: a red one fails the run after everything that could be delivered was delivered.
+They hold nothing back: a red one fails the run, after everything that could be delivered was delivered. They are one
+step, since each step and each check costs rows in Dagster's event log every quarter-hour.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import dagster as dg
 import pandas as pd
 
+from metta_obs.assets.metrics import PREFIX as METRICS
 from metta_obs.assets.metrics import metric_key, metric_of
 from metta_obs.assets.raw import raw_key
 from metta_obs.assets.resources import Instants, LakeResource, SettingsResource
-from metta_obs.lake.schemas import RAW_TABLES
+from metta_obs.github.collector import PULLS
 from metta_obs.lake.store import Lake
 from metta_obs.metrics.compute import FAILURES
 from metta_obs.metrics.registry import CATALOGUE
@@ -20,94 +23,79 @@ COMPLETE = "complete"
 PRESENT = "present"
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
-
-@dg.multi_asset_check(
-    name="raw_tables_complete",
-    specs=[
-        dg.AssetCheckSpec(
-            COMPLETE, asset=raw_key(table), description="The newest pull of every repository left nothing out."
-        )
-        for table in RAW_TABLES
-    ],
-    can_subset=True,
-)
-def raw_checks(
-    context: dg.AssetCheckExecutionContext, settings: SettingsResource, lake: LakeResource
-) -> Iterator[dg.AssetCheckResult]:
-    store = lake.open()
-    pulls = {repo: store.read("pulls", repo).sort_values("started_at") for repo in settings.repos()}
-    red = []
-    for check in sorted(context.selected_asset_check_keys):
-        lines = [line for repo, rows in pulls.items() for line in incomplete(rows, repo, check.asset_key.path[-1])]
-        red += [f"{check.asset_key.path[-1]} of {line}" for line in lines]
-        yield _result(check, not lines, ERROR, lines)
-    if red:
-        raise dg.Failure(f"{len(red)} tables are incomplete:\n" + "\n".join(red), allow_retries=False)
+COMPLETE_CHECKS = [
+    dg.AssetCheckSpec(
+        COMPLETE,
+        asset=raw_key(name),
+        description=f"The newest pull of every repository left nothing out of {', '.join(tables)}.",
+    )
+    for name, tables in PULLS.items()
+]
+PRESENT_CHECKS = [
+    dg.AssetCheckSpec(
+        PRESENT,
+        asset=metric_key(metric),
+        description=(
+            "Every series has a value for every repository. Red: incomplete_fetch or error. Amber: too few rows "
+            "(no_data, thin_sample), or GitHub does not tell (not_listed, not_observed)."
+        ),
+    )
+    for metric in CATALOGUE.values()
+]
 
 
-def incomplete(pulls: pd.DataFrame, repo: str, table: str) -> list[str]:
-    """What the newest pull of a table left out, as lines; none when it is complete. `pulls` in order of their start."""
-    rows = pulls[pulls["table"] == table]
-    if rows.empty:
-        return [f"{repo}: never pulled"]
-    last = rows.iloc[-1]
-    return [] if last["complete"] else [f"{repo}: {last['reason']}: {last['detail']}"]
+class Lacking(NamedTuple):
+    """What one check found: what fails it for good, and what is only worth a warning, a line each."""
+
+    red: list[str]
+    amber: list[str]
 
 
-@dg.multi_asset_check(
-    name="metrics_present",
-    specs=[
-        dg.AssetCheckSpec(
-            PRESENT,
-            asset=metric_key(metric),
-            description=(
-                "Every series has a value for every repository. Red: incomplete_fetch or error. Amber: too few rows "
-                "(no_data, thin_sample), or GitHub does not tell (not_listed, not_observed)."
-            ),
-        )
-        for metric in CATALOGUE.values()
-    ],
-    can_subset=True,
-)
-def metric_checks(
+@dg.multi_asset_check(name="checks", specs=[*COMPLETE_CHECKS, *PRESENT_CHECKS], can_subset=True)
+def checks(
     context: dg.AssetCheckExecutionContext, settings: SettingsResource, lake: LakeResource, instants: Instants
 ) -> Iterator[dg.AssetCheckResult]:
     store = lake.open()
+    pulls = {repo: store.read("pulls", repo).sort_values("started_at") for repo in settings.repos()}
     points = {repo: _newest_points(store, repo, instants) for repo in settings.repos()}
     red = []
     for check in sorted(context.selected_asset_check_keys):
-        names = [series.name for series in metric_of(check.asset_key).series]
-        missing = pd.concat([absent(rows, names).assign(repo=repo) for repo, rows in points.items()])
-        failed = missing[missing["reason"].isin(FAILURES)]
-        lines = _lines(missing)
-        red += _lines(failed)
-        yield _result(check, missing.empty, WARN if failed.empty else ERROR, lines)
+        if check.asset_key.path[0] == METRICS:
+            names = [series.name for series in metric_of(check.asset_key).series]
+            lacking = [absent(rows, names, repo) for repo, rows in points.items()]
+        else:
+            lacking = [incomplete(rows, PULLS[check.asset_key.path[-1]], repo) for repo, rows in pulls.items()]
+        found = Lacking([line for one in lacking for line in one.red], [line for one in lacking for line in one.amber])
+        red += found.red
+        yield _result(check, found)
     if red:
-        raise dg.Failure(f"{len(red)} values are missing:\n" + "\n".join(red), allow_retries=False)
+        raise dg.Failure(f"{len(red)} things are missing:\n" + "\n".join(red), allow_retries=False)
 
 
-def absent(points: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """The series without a value (metric, reason, detail), in the order of `names`; one never computed is an error."""
-    rows = points.drop_duplicates("metric", keep="last").set_index("metric").reindex(names)
-    rows = rows[rows["value"].isna()]
-    never = rows["reason"].isna()
-    return pd.DataFrame(
-        {
-            "metric": rows.index,
-            "reason": rows["reason"].astype(object).where(~never, "error").to_numpy(),
-            "detail": rows["detail"]
-            .astype(object)
-            .where(rows["detail"].notna(), "")
-            .where(~never, "never computed")
-            .to_numpy(),
-        }
-    )
+def incomplete(pulls: pd.DataFrame, tables: tuple[str, ...], repo: str) -> Lacking:
+    """What the newest pull of each table left out. `pulls`: rows of a repository in order of their start."""
+    red = []
+    for table in tables:
+        rows = pulls[pulls["table"] == table]
+        if rows.empty:
+            red.append(f"{repo} {table}: never pulled")
+        elif not rows.iloc[-1]["complete"]:
+            red.append(f"{repo} {table}: {rows.iloc[-1]['reason']}: {rows.iloc[-1]['detail']}")
+    return Lacking(red, [])
 
 
-def _lines(missing: pd.DataFrame) -> list[str]:
-    """Repository, series, reason and detail of each missing value."""
-    rows = missing[["repo", "metric", "reason", "detail"]].itertuples(index=False, name=None)
-    return [f"{repo} {metric}: {reason}" + (f": {detail}" if detail else "") for repo, metric, reason, detail in rows]
+def absent(points: pd.DataFrame, names: list[str], repo: str) -> Lacking:
+    """Which of the series `names` have no value and why; one never computed is an error. `points`: oldest first."""
+    newest = {row.metric: row for row in points[points["metric"].isin(names)].itertuples()}
+    found = Lacking([], [])
+    for name in names:
+        if name not in newest:
+            found.red.append(f"{repo} {name}: never computed")
+        elif pd.isna(newest[name].value):
+            detail = newest[name].detail
+            line = f"{repo} {name}: {newest[name].reason}" + (f": {detail}" if isinstance(detail, str) else "")
+            (found.red if newest[name].reason in FAILURES else found.amber).append(line)
+    return found
 
 
 def _newest_points(lake: Lake, repo: str, instants: Instants) -> pd.DataFrame:
@@ -117,17 +105,13 @@ def _newest_points(lake: Lake, repo: str, instants: Instants) -> pd.DataFrame:
     return rows[rows["origin"] == "live"].sort_values(["as_of", "computed_at"], kind="stable")
 
 
-def _result(
-    check: dg.AssetCheckKey, passed: bool, severity: dg.AssetCheckSeverity, lines: list[str]
-) -> dg.AssetCheckResult:
+def _result(check: dg.AssetCheckKey, found: Lacking) -> dg.AssetCheckResult:
+    lines = [*found.red, *found.amber]
     return dg.AssetCheckResult(
         asset_key=check.asset_key,
         check_name=check.name,
-        passed=passed,
-        severity=severity,
-        description=None if passed else "; ".join(lines)[:1000],
-        metadata={} if passed else {"missing": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))},
+        passed=not lines,
+        severity=ERROR if found.red else WARN,
+        description="; ".join(lines)[:1000] or None,
+        metadata={"missing": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))} if lines else {},
     )
-
-
-CHECKS = [raw_checks, metric_checks]

@@ -75,7 +75,7 @@ def _group_assets(group: str) -> dg.AssetsDefinition:
             for repo in settings.repos()
         }
         news = [_news(store, repo, rows, instants.origin) for repo, rows in points.items()]
-        store.append("metric_points", pd.concat(news, ignore_index=True) if news else [])
+        store.append("metric_points", pd.concat(news, ignore_index=True))
         branches = {repo: _default_branch(store, repo) for repo in points}
         for metric in selected:
             yield dg.MaterializeResult(
@@ -88,8 +88,6 @@ def _group_assets(group: str) -> dg.AssetsDefinition:
 def _news(lake: Lake, repo: str, rows: pd.DataFrame, origin: str) -> pd.DataFrame:
     """The points that differ from the last stored ones of the same series, instant and origin, as rows to append."""
     rows = rows.assign(repo=repo, origin=origin, computed_at=pd.Timestamp(CLOCK.now()))
-    if rows.empty:
-        return rows
     stored = lake.points(repo, rows["as_of"].min(), rows["as_of"].max())
     stored = stored.sort_values("computed_at", kind="stable").drop_duplicates(SAME_POINT, keep="last")
     both = rows.merge(

@@ -294,8 +294,13 @@ def check_datadog(settings: Settings) -> None:
 
 
 def persistent_instance() -> dg.DagsterInstance | None:
-    """The Dagster instance whose UI shows the run, where DAGSTER_HOME names one; None runs without leaving a trace."""
-    return dg.DagsterInstance.get() if os.environ.get("DAGSTER_HOME") else None
+    """The Dagster instance whose UI shows the run: where DAGSTER_HOME points, or as ./dagster.yaml says.
+
+    None where there is neither: the run leaves no trace in Dagster.
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    return dg.DagsterInstance.from_config(os.getcwd()) if os.path.exists("dagster.yaml") else None
 
 
 def print_remarks(remarks: list[str]) -> None:

@@ -17,13 +17,14 @@ ROWS = 100
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-def updated_since(context: Pull, cutoff: datetime, newest_known: datetime | None) -> dict[int, Listed]:
+def updated_since(context: Pull, cutoff: datetime) -> dict[int, Listed]:
     """The pull requests updated at or after `cutoff`, by number, and whatever else the pages read on the way hold.
 
-    `newest_known`: the latest update of those known already, which the list cannot lack. Raises GitHubError.
+    Raises GitHubError.
     """
     first = context.probe.page
-    _check_first(first, newest_known)
+    if len(first.pulls) < min(ROWS, first.total):
+        raise truncated("the first page of the pull requests by update", len(first.pulls), min(ROWS, first.total))
     found = {listed.number: listed for listed in first.pulls}
     page, pages, oldest = first, 1, _oldest(first)
     while page.next_cursor and oldest >= cutoff:
@@ -86,15 +87,6 @@ def _page(context: Pull, name: str, cursor: str | None) -> Page:
     if found is None:
         raise GitHubError("not_found", f"{answer.request}: the repository {context.name} is gone since the run began")
     return page_of(found["pullRequests"])
-
-
-def _check_first(page: Page, newest_known: datetime | None) -> None:
-    expected = min(ROWS, page.total)
-    if len(page.pulls) < expected:
-        raise truncated("the first page of the pull requests by update", len(page.pulls), expected)
-    newest = max((listed.updated_at for listed in page.pulls), default=None)
-    if newest_known is not None and (newest is None or newest < newest_known):
-        raise GitHubError("truncated", f"the list of pull requests lacks the one updated at {newest_known:%FT%TZ}")
 
 
 def _oldest(page: Page) -> datetime:

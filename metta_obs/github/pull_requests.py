@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from metta_obs.github.context import Pull
+from metta_obs.github.context import BEGINNING, Pull
 from metta_obs.github.coverage import Covered
 from metta_obs.github.errors import GitHubError, NotFound
 from metta_obs.github.probe import Listed
@@ -27,6 +27,7 @@ from metta_obs.lake.store import Row
 TABLES = ("pull_requests", "reviews", "review_comments", "issue_comments")
 OVERLAP = timedelta(minutes=5)  # GitHub's lists may lag behind its clock
 SAME_SECOND = timedelta(seconds=5)  # a change right after a reading may bear the same updatedAt
+FEW = 3  # pull requests asked for one by one; where more lack, a list is wrong
 STORED_AT_ONCE = 10 * BATCH
 KINDS = {
     "ClosedEvent": "closed",
@@ -39,9 +40,9 @@ KINDS = {
 def pull(context: Pull) -> None:
     """Bring the four tables up to date."""
     base = context.base(*TABLES)
-    known = _known(context)
+    known = _still_shown(context, _known(context), base)
     since = base.started_at - OVERLAP if base else context.window_start
-    listed = updated_since(context, since, _newest(known, base))
+    listed = updated_since(context, since)
     open_ones = None
     if base is None:
         open_ones = open_now(context)
@@ -70,11 +71,17 @@ def _known(context: Pull) -> dict[int, Row]:
     return {row["number"]: row for row in records(rows[columns])}
 
 
-def _newest(known: dict[int, Row], base: Covered | None) -> datetime | None:
-    """The last update among what a complete pull saw."""
-    return max(
-        (row["updated_at"] for row in known.values() if base and row["seen_at"] <= base.started_at), default=None
-    )
+def _still_shown(context: Pull, known: dict[int, Row], base: Covered | None) -> dict[int, Row]:
+    """`known`, less those that changed last of all and that GitHub does not show any more.
+
+    Raises GitHubError where it shows them: then the list by update, which begins with older changes, is wrong.
+    """
+    first = max((entry.updated_at for entry in context.probe.page.pulls), default=BEGINNING)
+    seen = [row for row in known.values() if base and row["seen_at"] <= base.started_at]
+    before = sorted(row["number"] for row in seen if row["updated_at"] > first)
+    for number in before[:FEW]:
+        _forget(context, number)
+    return {number: row for number, row in known.items() if number not in before[:FEW]}
 
 
 def _must_read(
@@ -266,4 +273,4 @@ def _forget(context: Pull, number: int) -> None:
             current = context.lake.current(table, context.key)
             context.store(table, [], current[current["number"] == number])
         return
-    raise GitHubError("truncated", f"GitHub does not list pull request {number} as open and shows it so")
+    raise GitHubError("truncated", f"GitHub shows pull request {number} and leaves it out of its lists")

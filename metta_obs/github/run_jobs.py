@@ -27,7 +27,12 @@ def pull(context: Pull, runs_before: pd.DataFrame, written: Collection[Key], win
     `runs_before` is the table of runs before this pull, which has `written` these attempts.
     """
     base = context.base("jobs")
-    if base and not written and not base.state.get("unsettled") and not (runs_before["seen_at"] > base.started_at).any():
+    if (
+        base
+        and not written
+        and not base.state.get("unsettled")
+        and not (runs_before["seen_at"] > base.started_at).any()
+    ):
         context.cover("jobs", window)
         return
     stored = context.lake.current("jobs", context.key)

@@ -21,9 +21,6 @@ from metta_obs.metrics.spans import Times, times
 log = logging.getLogger(__name__)
 OBSERVED_WITHIN = np.timedelta64(1, "h")
 FAILURES = ("incomplete_fetch", "error")
-COLUMNS = [
-    "metric", "as_of", "value", "n", "reason", "detail", "complete", "known_at", "code_version", "table_versions",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,13 +76,14 @@ def compute(
 ) -> pd.DataFrame:
     """Every series of `metrics` at `instants` (sorted, UTC): rows of `metric_points` without repo, origin, computed_at.
 
-    Each series has a row for each instant: a value, or a reason why there is none. A metric whose code fails, or whose
-    tables cannot be read, has the reason `error` and holds back no other one; its traceback is logged.
+    `metrics` is not empty. Each series has a row for each instant: a value, or a reason why there is none. A metric
+    whose code fails, or whose tables cannot be read, has the reason `error` and holds back no other one; its traceback
+    is logged.
     """
     world = World(lake, repo)
     t = times(pd.Series(instants))
     frames = [frame for metric in metrics for frame in _one(metric, world, t, options, restated)]
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+    return pd.concat(frames, ignore_index=True)
 
 
 def newest_covered(lake: Lake, metrics: Sequence[Metric], repo: str) -> pd.Timestamp | None:
@@ -161,4 +159,4 @@ def _rows(metric: Metric, name: str, values: Values, t: Times, known: Times, rea
             "code_version": metric.code_version,
             "table_versions": json.dumps(dict(read), sort_keys=True),
         }
-    )[COLUMNS]
+    )

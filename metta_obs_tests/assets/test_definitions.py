@@ -11,6 +11,7 @@ import pytest
 
 from metta_obs.assets.jobs import quarter_hourly
 from metta_obs.definitions import build_defs, defs
+from metta_obs.github.collector import PULLS
 from metta_obs.lake.schemas import RAW_TABLES
 from metta_obs.metrics.registry import CATALOGUE, SERIES
 
@@ -87,9 +88,9 @@ def test_every_raw_table_shows_its_columns_and_every_metric_its_code_version() -
         assert node.freshness_policy is not None
 
 
-def test_every_metric_and_every_raw_table_has_a_check_that_holds_nothing_back() -> None:
+def test_every_metric_and_every_pull_has_a_check_that_holds_nothing_back() -> None:
     checked = {key.asset_key.path[-1] for key in graph().asset_check_keys}
-    assert checked == {*CATALOGUE, *RAW_TABLES}
+    assert checked == {*CATALOGUE, *PULLS}
     assert not any(graph().get_check_spec(key).blocking for key in graph().asset_check_keys)
 
 

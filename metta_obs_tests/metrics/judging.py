@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from metta_obs_tests import brute_force
-from metta_obs_tests.brute_force import Answer
+from metta_obs_tests.brute_force_basics import Answer, Completions
 
 Expected = Mapping[tuple[str, datetime], Answer]
 DAY = timedelta(days=1)
@@ -44,7 +44,7 @@ def judged(
     instants: Iterable[datetime],
     pulls: Mapping[datetime, Any],
     window_start: datetime,
-    completions: brute_force.Completions,
+    completions: Completions,
     bots: Iterable[str] = (),
     required: Iterable[str] = (),
 ) -> dict[tuple[str, datetime], Answer]:
@@ -67,11 +67,11 @@ def judged(
 
 def differences(computed: pd.DataFrame, expected: Expected) -> list[str]:
     """What differs between rows of `metric_points` and the judge's answers, in words; nothing may be missing."""
-    found = {}
-    for row in computed.itertuples():
-        reason = row.reason if isinstance(row.reason, str) else None
-        value = None if pd.isna(row.value) else float(row.value)
-        found[row.metric, row.as_of.to_pydatetime()] = (value, int(row.n), reason)
+    found: dict[tuple[str, datetime], Answer] = {}
+    columns = ["metric", "as_of", "value", "n", "reason"]
+    for metric, as_of, value, n, reason in zip(*(computed[name].tolist() for name in columns), strict=True):
+        said_value = None if pd.isna(value) else float(value)
+        found[metric, as_of.to_pydatetime()] = (said_value, int(n), reason if isinstance(reason, str) else None)
     said = []
     for key in sorted(found.keys() | expected.keys()):
         series, t = key

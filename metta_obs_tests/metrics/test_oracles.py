@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from metta_obs.github import workflow_runs
@@ -26,8 +27,6 @@ from metta_obs.lake.store import to_frame
 from metta_obs.metrics.catalogue import Values, distributed
 from metta_obs.metrics.ci import attempt_minutes
 from metta_obs.metrics.spans import distribution
-
-import pyarrow as pa
 
 DATA = Path(__file__).parent.parent / "data" / "oracles"
 SETTINGS = ("METTA_OBS_", "GITHUB_", "DD_", "AWS_", "DAGSTER_")  # of the machine, which must not reach the program
@@ -50,7 +49,10 @@ def write_dataset(folder: Path) -> None:
     commits = sorted(oracle("metta_commits_2025-10-23T1135PDT.json")["commits"], key=lambda row: row["committed_at"])
     parent, lines = "0" * 39 + "1", []
     for number, row in enumerate(commits):
-        files = [{"filename": f"part/{file}.py", "status": "modified", "additions": 0, "deletions": 0} for file in row["file_ids"]]
+        files = [
+            {"filename": f"part/{file}.py", "status": "modified", "additions": 0, "deletions": 0}
+            for file in row["file_ids"]
+        ]
         if files:  # the oracle says how many lines the whole commit changed, not which file how many
             files[0] |= {"additions": row["additions"], "deletions": row["deletions"]}
         body = "\n\nAdds: hotfix commit count, revert commit count\n\nThis reverts nothing." if number == 40 else ""
@@ -73,7 +75,9 @@ def write_dataset(folder: Path) -> None:
         )
         parent = row["sha"]
     branches = [{"name": "main", "commit": {"sha": parent}}]
-    (place / "repository.json").write_text(json.dumps({"id": 1, "full_name": "Metta-AI/metta", "default_branch": "main"}))
+    (place / "repository.json").write_text(
+        json.dumps({"id": 1, "full_name": "Metta-AI/metta", "default_branch": "main"})
+    )
     (place / "commits.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (place / "branches.jsonl").write_text("\n".join(map(json.dumps, branches)))
 
@@ -112,14 +116,22 @@ def test_the_published_week_of_metta_commits_comes_out_of_the_command_line(tmp_p
     printed = json.loads(done.stdout)
     points = {point["metric"]: point["value"] for point in printed["points"]}
     published = oracle("metta_commits_2025-10-23T1135PDT.json")["published"]
-    for key in ("commits.total_7d", "code.lines_added_7d", "code.lines_deleted_7d", "code.files_changed_7d", "developers.active_7d"):
+    for key in (
+        "commits.total_7d",
+        "code.lines_added_7d",
+        "code.lines_deleted_7d",
+        "code.files_changed_7d",
+        "developers.active_7d",
+    ):
         assert points[f"github.{key}"] == published[key], key
     # The published 1 and 1 are one commit whose body lists these two metrics by name.
     assert points["github.commits.hotfix"] == points["github.commits.reverts"] == 0
     assert points["github.commits.per_developer_7d"] == pytest.approx(84 / 18)
     assert {entry["reason"] for entry in printed["missing"]} <= {"no_data", "thin_sample"}
     assert printed["as_of"] == "2025-10-23T18:30:00Z"
-    assert {(point["as_of"], point["repo"]) for point in printed["points"]} == {("2025-10-23T18:30:00Z", "Metta-AI/metta")}
+    assert {(point["as_of"], point["repo"]) for point in printed["points"]} == {
+        ("2025-10-23T18:30:00Z", "Metta-AI/metta")
+    }
 
 
 # --- durations of workflow runs
@@ -129,7 +141,13 @@ def parsed_attempts(**changes: str) -> pd.DataFrame:
     """The oracle's runs through the row parser, as the lake gives them. `changes`: field -> field to take instead."""
     rows = []
     for run in oracle("actions_runs_panjf2000_ants_2022.json")["runs"]:
-        listed = {**run, "node_id": f"WFR_{run['id']}", "workflow_id": 1, "head_sha": f"{run['id']:040x}", "status": "completed"}
+        listed = {
+            **run,
+            "node_id": f"WFR_{run['id']}",
+            "workflow_id": 1,
+            "head_sha": f"{run['id']:040x}",
+            "status": "completed",
+        }
         listed |= {field: run[other] for field, other in changes.items()}
         row = workflow_runs._row(listed, listed["created_at"], listed["run_attempt"], None)
         seen_at = row["updated_at"]
@@ -173,7 +191,9 @@ def duration(text: str) -> timedelta:
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-@pytest.mark.parametrize("report", oracle("issue_metrics_reports.json"), ids=lambda report: report["url"].rsplit("/")[-1])
+@pytest.mark.parametrize(
+    "report", oracle("issue_metrics_reports.json"), ids=lambda report: report["url"].rsplit("/")[-1]
+)
 def test_reports_of_issue_metrics_agree_to_the_second(report: dict[str, Any]) -> None:
     rows = np.array([duration(text).total_seconds() for text in report["rows"]])
     statistics = pooled(rows)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metta_obs.metrics import spans
-from metta_obs_tests.brute_force import percentile
+from metta_obs_tests.brute_force_basics import percentile
 
 INSTANTS = 6
 START = datetime(2025, 10, 1, tzinfo=UTC)
@@ -44,8 +44,8 @@ def frame(drawn: list[Row]) -> pd.DataFrame:
     whole |= {"value": [value for _, _, value, *_ in drawn], "row": list(range(len(drawn)))}
     columns: dict[str, Any] = {"key": np.array([key for key, *_ in drawn], dtype=object)}
     columns |= {name: np.array(values, dtype=np.int64) for name, values in whole.items()}
-    for name, position in (("date", 3), ("end", 4)):
-        naive = [None if (date := each[position]) is None else date.replace(tzinfo=None) for each in drawn]
+    for name, dates in (("date", [date for *_, date, _ in drawn]), ("end", [end for *_, end in drawn])):
+        naive = [None if date is None else date.replace(tzinfo=None) for date in dates]
         columns[name] = pd.Series(np.array(naive, dtype="datetime64[us]")).dt.tz_localize("UTC")
     return pd.DataFrame(columns)
 
@@ -66,7 +66,8 @@ def counting(table: pd.DataFrame, position: int, *columns: str) -> Counter[Any]:
 def test_times_keep_every_microsecond_and_null(drawn: list[Row]) -> None:
     found = spans.times(frame(drawn)["date"])
     assert found.dtype == "datetime64[us]"
-    assert [None if np.isnat(each) else each.item().replace(tzinfo=UTC) for each in found] == [date for *_, date, _ in drawn]
+    dates = [None if date is None else date.replace(tzinfo=None) for _, _, _, date, _ in drawn]
+    assert found.tolist() == dates
 
 
 @examples
@@ -170,7 +171,9 @@ def test_minus_leaves_a_row_where_no_other_of_its_key_counts(drawn: list[Row], o
     found = spans.minus(frame(drawn), frame(others), "key")
     for position in range(INSTANTS):
         taken = {key for key, (lo, hi), *_ in others if lo <= position < hi}
-        left = [(number,) for number, (key, (lo, hi), *_) in enumerate(drawn) if lo <= position < hi and key not in taken]
+        left = [
+            (number,) for number, (key, (lo, hi), *_) in enumerate(drawn) if lo <= position < hi and key not in taken
+        ]
         assert counting(found, position, "row") == Counter(left)
 
 

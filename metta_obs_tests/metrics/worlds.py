@@ -41,16 +41,26 @@ ACTORS: list[Actor | None] = [*PEOPLE, *PEOPLE, ROBO, GHOST, None, DEPENDABOT, P
 BOTS = ("robo-clerk", "unlinked-robo")
 
 SUBJECTS = (
-    "Add the valve driver", "Fix the fuel gauge", "Hot-Fix the star tracker", "hotfix: thrust curve", "prehotfixed", "hot fix it",
-    "A hotfix, at last", 'Revert "Add the valve driver"', 'Revert "Revert "Fix the fuel gauge""', 'Reapply "Fix the fuel gauge"',
-    "Revert the fuel gauge", "Reapplying paint", "Split lines\u2028hotfix is behind a line separator", "Form\x0cfeed hotfix",
+    "Add the valve driver", "Fix the fuel gauge", "Hot-Fix the star tracker", "hotfix: thrust curve", "prehotfixed",
+    "hot fix it", "A hotfix, at last", 'Revert "Add the valve driver"', 'Revert "Revert "Fix the fuel gauge""',
+    'Reapply "Fix the fuel gauge"', "Revert the fuel gauge", "Reapplying paint", "Form\x0cfeed hotfix",
+    "Split lines\u2028hotfix is behind a line separator",
 )  # fmt: skip
 BODIES = (
     "", "", "\n\nThe hotfix of yesterday, may need a revert.", "\n\n  \nThis reverts commit 0123456789abcdef.",
     "\nThis reverts commit 0123456.", "\n\nThis reverts commit 012345.", "\n\nWell.\nThis reverts commit 0123456789.",
-    "\n\nThis reverts commit ABCDEF0123456789abcdef0123456789abcdef01.", "\n\nThis reverts commit fedcba9876543210, and more.",
+    "\n\nThis reverts commit ABCDEF0123456789abcdef0123456789abcdef01.",
+    "\n\nThis reverts commit fedcba9876543210, and more.",
 )  # fmt: skip
-HEADS = ("feature/valve", "hotfix/valve", "Hotfix-gauge", "hotfixes", "revert-12-feature", "revert-12-revert-10-feature", "main")
+HEADS = (
+    "feature/valve",
+    "hotfix/valve",
+    "Hotfix-gauge",
+    "hotfixes",
+    "revert-12-feature",
+    "revert-12-revert-10-feature",
+    "main",
+)
 LABELS = ("hotfix", "hotfix", "HotFix", "hotfix-later", "bug")
 TEXTS = ("", "  \n\t", "Looks right.", "Please test.")
 STATES = ("APPROVED", "CHANGES_REQUESTED", "COMMENTED", "COMMENTED")
@@ -78,8 +88,11 @@ SIGNATURES = [
 
 
 def lively(seed: int, pollable: bool = False) -> World:
-    """A month and a half as the generator tells it, up to NOW, and what is larger than GitHub's lists; the default branch
-    is renamed on the way. The clock stands still."""
+    """A month and a half as the generator tells it, up to NOW, and what is larger than GitHub's lists; the default
+    branch is renamed on the way. The clock stands still.
+
+    pollable: no run is deleted, which only reading all runs anew could find.
+    """
     spec = tiny(
         default_branch_force_pushes_per_day=0.15,
         runs_deleted=0.0 if pollable else 0.06,
@@ -99,7 +112,10 @@ def oversized() -> list[happened.Event]:
         changed = tuple(ChangedFile(f"{key}/{position}.py", "added", 1) for position in range(files))
         return NewCommit(sha1(key.encode()).hexdigest(), f"Add {key}", ada, authored, at, changed)
 
-    own = [commit(f"own {position}", opened - HOUR, opened - (30 if position == 254 else 2) * DAY) for position in range(260)]
+    own = [
+        commit(f"own {position}", opened - HOUR, opened - (30 if position == 254 else 2) * DAY)
+        for position in range(260)
+    ]
     return [
         happened.PullOpened(opened, REPO, number, "Too much at once", PEOPLE[0], "too-much", tuple(own)),
         happened.ReviewSubmitted(NOW - 5 * DAY - HOUR, REPO, number, 999_000_001, who, "APPROVED"),
@@ -123,7 +139,10 @@ def busy(seed: int) -> World:
 
 
 def on_a_grid(seed: int, pollable: bool = False) -> World:
-    """Things at the slots of the grid from START to NOW, or a second beside them; the clock stands still."""
+    """Things at the slots of the grid from START to NOW, or a second beside them; the clock stands still.
+
+    pollable: no run that succeeded is deleted or run again, which only reading all runs anew could find.
+    """
     return World(WorldClock(NOW, running=False), events=Grid(seed, pollable).events())
 
 
@@ -139,9 +158,13 @@ class Grid:
         """The whole log, in order."""
         rng, log = self.rng, list[happened.Event]()
         log.append(happened.RepositoryCreated(START - 90 * SLOT, REPO, 403_303))
-        log.append(happened.CommitsPushed(START - 80 * SLOT, REPO, happened.DEFAULT_BRANCH, (self.commit(START - 80 * SLOT),)))
+        log.append(
+            happened.CommitsPushed(START - 80 * SLOT, REPO, happened.DEFAULT_BRANCH, (self.commit(START - 80 * SLOT),))
+        )
         for number, name in enumerate(("CI", "CI", "Nightly", "Idle"), 1):
-            log.append(happened.WorkflowCreated(START - 70 * SLOT, REPO, number, name, f".github/workflows/{number}.yml"))
+            log.append(
+                happened.WorkflowCreated(START - 70 * SLOT, REPO, number, name, f".github/workflows/{number}.yml")
+            )
         log.append(happened.WorkflowStateChanged(self.slot(), REPO, rng.randint(1, 3), "disabled_manually"))
         for number in range(1, 31):
             log += self.pull(number)
@@ -316,7 +339,13 @@ class Grid:
             for position in range(rng.choice((0, 1, 2, 2)) if conclusion != "startup_failure" else 0):
                 ended = at + took * (position + 1) / 2
                 jobs.append(
-                    JobRun(number * 100 + attempt * 10 + position, f"job {position}", conclusion if position else "success", at, ended)
+                    JobRun(
+                        number * 100 + attempt * 10 + position,
+                        f"job {position}",
+                        conclusion if position else "success",
+                        at,
+                        ended,
+                    )
                 )
             at += took + rng.choice((0, 2)) * SECOND
             log.append(happened.AttemptCompleted(at, REPO, number, conclusion, tuple(jobs)))
