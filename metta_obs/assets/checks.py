@@ -86,15 +86,15 @@ def incomplete(pulls: pd.DataFrame, tables: tuple[str, ...], repo: str) -> Lacki
 
 def absent(points: pd.DataFrame, names: list[str], repo: str) -> Lacking:
     """Which of the series `names` have no value and why; one never computed is an error. `points`: oldest first."""
-    newest = {row.metric: row for row in points[points["metric"].isin(names)].itertuples()}
+    newest = {row["metric"]: row for row in points[points["metric"].isin(names)].to_dict("records")}
     found = Lacking([], [])
     for name in names:
         if name not in newest:
             found.red.append(f"{repo} {name}: never computed")
-        elif pd.isna(newest[name].value):
-            detail = newest[name].detail
-            line = f"{repo} {name}: {newest[name].reason}" + (f": {detail}" if isinstance(detail, str) else "")
-            (found.red if newest[name].reason in FAILURES else found.amber).append(line)
+        elif pd.isna(newest[name]["value"]):
+            reason, detail = newest[name]["reason"], newest[name]["detail"]
+            line = f"{repo} {name}: {reason}" + (f": {detail}" if isinstance(detail, str) else "")
+            (found.red if reason in FAILURES else found.amber).append(line)
     return found
 
 

@@ -71,6 +71,7 @@ CONCLUSIONS = (
 RUN_EVENTS = ("push", "push", "schedule", "workflow_dispatch", "pull_request", "pull_request_target")
 SIGNATURES = [
     *(Signature(actor.login.title(), f"{actor.login}@acme.example", actor) for actor in PEOPLE),
+    Signature("Ada", "ada@home.example", Actor("ada-as-renamed", PEOPLE[0].id)),
     Signature("Robo", "robo@acme.example", ROBO),
     Signature("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com", DEPENDABOT),
     Signature("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com"),

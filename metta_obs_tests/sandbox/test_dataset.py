@@ -122,13 +122,16 @@ def test_every_file_is_read_and_unknown_fields_are_kept(tmp_path: Path) -> None:
     )
     assert found.commit_shas == [sha(1)]  # the other one is not among the rows
     assert found.extra == {"node_id": "PR_4"}
-    assert found.reviews[1].body == "" and found.review_comments[2].review_id == 1
+    assert found.reviews[1].body == ""
+    assert found.review_comments[2].review_id == 1
     assert found.review_comments[2].extra["diff_hunk"] == "@@"
-    assert list(found.issue_comments) == [3] and found.issue_comments[3].author is None
+    assert list(found.issue_comments) == [3]
+    assert found.issue_comments[3].author is None
     assert [event.event for event in found.timeline] == ["convert_to_draft"]
     second = repository.commits[sha(2)]
     assert (second.parents, second.associated_pulls, second.additions) == ([sha(1)], [4], 10)
-    assert second.files[0].previous_path == "old.py" and second.files[0].extra == {"patch": "@@"}
+    assert second.files[0].previous_path == "old.py"
+    assert second.files[0].extra == {"patch": "@@"}
     assert second.extra == {"node_id": "C_2"}
     run = repository.runs[900]
     assert run.head_repository == "Acme/Wheel"  # told by its id, though under a former name
@@ -139,7 +142,9 @@ def test_every_file_is_read_and_unknown_fields_are_kept(tmp_path: Path) -> None:
 
 def test_missing_files_are_empty_lists(tmp_path: Path) -> None:
     repository = given(tmp_path, repository={})
-    assert repository.branches == {} and repository.pulls == {} and repository.default_branch == "main"
+    assert repository.branches == {}
+    assert repository.pulls == {}
+    assert repository.default_branch == "main"
     assert load(tmp_path, NOW)["acme/wheel"].id == repository.id
 
 
@@ -159,7 +164,8 @@ def test_bare_rows_are_all_history_of_the_default_branch(tmp_path: Path, parents
     repository = given(tmp_path, commits=rows, branches=lines)
     reached = [repository.commits[found] for found in history(repository)]
     inside = [found for found in reached if found.committed_at > NOW - timedelta(days=30)]
-    assert len(inside) == 84 and all(len(found.parents) < 2 for found in inside)
+    assert len(inside) == 84
+    assert all(len(found.parents) < 2 for found in inside)
     assert repository.branches["main"].sha == sha(101)
     assert all(parent in repository.commits for found in reached for parent in found.parents)
 
@@ -177,7 +183,8 @@ def test_commits_of_pull_requests_and_other_branches_are_not_of_the_default_bran
         ],
     )
     assert numbers(history(repository)) == {1, 2, 3}
-    assert repository.pulls[5].merge_commit_sha == sha(3) and repository.pulls[6].head_sha == sha(40)
+    assert repository.pulls[5].merge_commit_sha == sha(3)
+    assert repository.pulls[6].head_sha == sha(40)
 
 
 def test_known_parents_decide_alone_where_they_are_given(tmp_path: Path) -> None:
@@ -241,26 +248,33 @@ def test_what_is_dated_later_is_not_shown(tmp_path: Path) -> None:
         "workflows": [{"id": 70, "name": "later", "created_at": iso(1)}],
     }  # fmt: skip
     then = given(tmp_path, **files)
-    assert set(then.pulls) == {2, 3, 4} and then.workflows == {}
+    assert set(then.pulls) == {2, 3, 4}
+    assert then.workflows == {}
     merged_later, closed_then, closed = then.pulls[2], then.pulls[3], then.pulls[4]
     assert (merged_later.state, merged_later.merged_at, merged_later.merge_commit_sha) == ("open", None, None)
-    assert merged_later.merged_by is None and merged_later.labels == [] and merged_later.timeline == []
-    assert merged_later.commit_shas == [sha(1)] and merged_later.head_sha == sha(1)
+    assert merged_later.merged_by is None
+    assert merged_later.labels == []
+    assert merged_later.timeline == []
+    assert merged_later.commit_shas == [sha(1)]
+    assert merged_later.head_sha == sha(1)
     assert merged_later.updated_at == NOW - timedelta(hours=9)
-    assert closed_then.closed_at == NOW - timedelta(hours=4) and not closed_then.draft
-    assert (
-        closed_then.title == "Old title"
-        and list(closed_then.reviews) == [1]
-        and list(closed_then.issue_comments) == [1]
-    )
+    assert closed_then.closed_at == NOW - timedelta(hours=4)
+    assert not closed_then.draft
+    assert closed_then.title == "Old title"
+    assert list(closed_then.reviews) == [1]
+    assert list(closed_then.issue_comments) == [1]
     assert closed_then.reviews[1].state == "CHANGES_REQUESTED"
     assert closed_then.updated_at == NOW - timedelta(hours=2)  # the comment
     assert closed.closed_at == closed.updated_at == NOW - timedelta(hours=2)
     assert {name: found.sha for name, found in then.branches.items()} == {"main": sha(2), "new": sha(2)}
     assert sha(3) not in then.commits
     now = load(tmp_path, NOW + timedelta(hours=9))["acme/wheel"]
-    assert set(now.pulls) == {1, 2, 3, 4} and now.pulls[2].merged_at and now.pulls[2].labels == ["hotfix"]
-    assert now.pulls[3].title == "New title" and now.pulls[3].draft and now.pulls[3].reviews[1].state == "DISMISSED"
+    assert set(now.pulls) == {1, 2, 3, 4}
+    assert now.pulls[2].merged_at
+    assert now.pulls[2].labels == ["hotfix"]
+    assert now.pulls[3].title == "New title"
+    assert now.pulls[3].draft
+    assert now.pulls[3].reviews[1].state == "DISMISSED"
     assert now.branches["main"].sha == sha(3)
 
 
@@ -341,6 +355,8 @@ def test_world_over_a_dataset_stands_still(tmp_path: Path) -> None:
     clock = WorldClock(NOW, running=False)
     world = dataset_world(tmp_path, clock)
     before = world.state()
-    assert set(before) == {"acme/wheel", "acme/hub"} and before == load(tmp_path, NOW)
+    assert set(before) == {"acme/wheel", "acme/hub"}
+    assert before == load(tmp_path, NOW)
     clock.advance(timedelta(days=1))
-    assert world.state() is before and world.events == ()
+    assert world.state() is before
+    assert world.events == ()

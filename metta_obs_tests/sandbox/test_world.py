@@ -72,7 +72,8 @@ def test_pull_request_brings_its_commits_and_its_branch() -> None:
     assert (found.state, found.base, found.head_repository, found.labels) == ("open", "main", REPO, ["bug"])
     assert found.commit_shas == ["p5a", "p5b"]
     assert repo.branches["ann/5"].sha == found.head_sha == "p5b"
-    assert repo.commits["p5b"].parents == ["p5a"] and repo.commits["p5a"].parents == ["c1"]
+    assert repo.commits["p5b"].parents == ["p5a"]
+    assert repo.commits["p5a"].parents == ["c1"]
     assert (repo.commits["p5b"].additions, repo.commits["p5b"].deletions) == (6, 2)
     assert history(repo) == {"c0", "c1"}
 
@@ -91,10 +92,13 @@ def test_pull_request_from_an_existing_branch_owns_what_the_base_lacks() -> None
 def test_squash_puts_one_commit_of_the_author_on_the_base() -> None:
     repo = repository(opened(), e.PullMerged(at(60), REPO, 5, BOB))
     found, tip = repo.pulls[5], repo.commits[repo.branches["main"].sha]
-    assert found.merge_commit_sha == tip.sha and found.merged_by == BOB
+    assert found.merge_commit_sha == tip.sha
+    assert found.merged_by == BOB
     assert found.merged_at == found.closed_at == at(60)
     assert tip.message.splitlines()[0] == "Title 5 (#5)"
-    assert tip.parents == ["c1"] and tip.author == ANN and tip.author_email == "ann@acme.example"
+    assert tip.parents == ["c1"]
+    assert tip.author == ANN
+    assert tip.author_email == "ann@acme.example"
     assert {file.path: file.additions for file in tip.files} == {"a.py": 6, "b.py": 3}
     assert (tip.additions, tip.deletions) == (9, 3)
     assert history(repo) == {"c0", "c1", tip.sha}
@@ -121,7 +125,8 @@ def test_rebase_copies_each_own_commit_with_the_time_of_the_merge() -> None:
 def test_merge_of_a_closed_or_draft_pull_request_is_refused() -> None:
     assert pull(e.PullClosed(at(20), REPO, 5, ANN), e.PullMerged(at(30), REPO, 5)).merged_at is None
     draft = repository(opened(draft=True), e.PullMerged(at(30), REPO, 5))
-    assert draft.pulls[5].merged_at is None and draft.branches["main"].sha == "c1"
+    assert draft.pulls[5].merged_at is None
+    assert draft.branches["main"].sha == "c1"
 
 
 def test_force_push_replaces_the_own_commits() -> None:
@@ -132,7 +137,8 @@ def test_force_push_replaces_the_own_commits() -> None:
         e.PullPushed(at(40), REPO, 5, (commit("n2", at(40)),)),
     )
     assert found.pulls[5].commit_shas == ["n1", "n2"]
-    assert found.commits["n1"].parents == ["c2"] and found.commits["n2"].parents == ["n1"]
+    assert found.commits["n1"].parents == ["c2"]
+    assert found.commits["n2"].parents == ["n1"]
     assert [event.event for event in found.pulls[5].timeline] == ["head_ref_force_pushed"]
 
 
@@ -160,7 +166,8 @@ def test_timeline_tells_every_turn_with_its_actor() -> None:
         ("closed", BOB),
     ]
     assert len({event.id for event in found.timeline}) == len(told)
-    assert found.labels == [] and found.closed_at == at(27)
+    assert found.labels == []
+    assert found.closed_at == at(27)
 
 
 def test_comment_edits_and_deletions_do_not_move_updated_at() -> None:
@@ -178,9 +185,11 @@ def test_comment_edits_and_deletions_do_not_move_updated_at() -> None:
     found = pull(*events)
     assert found.updated_at == at(23)
     assert (found.reviews[100].body, found.review_comments[200].body) == ("", "Why not?")
-    assert found.issue_comments[300].updated_at == at(30) and list(found.issue_comments) == [300]
+    assert found.issue_comments[300].updated_at == at(30)
+    assert list(found.issue_comments) == [300]
     dismissed = pull(*events, e.ReviewDismissed(at(40), REPO, 5, 100, ANN))
-    assert dismissed.updated_at == at(40) and dismissed.reviews[100].state == "DISMISSED"
+    assert dismissed.updated_at == at(40)
+    assert dismissed.reviews[100].state == "DISMISSED"
     assert dismissed.timeline[-1].extra["dismissed_review"]["state"] == "changes_requested"
 
 
@@ -202,7 +211,8 @@ def test_everything_else_moves_updated_at(event: e.Event) -> None:
 
 def test_late_push_reaches_the_default_branch_with_its_old_date() -> None:
     repo = repository(e.CommitsPushed(at(500), REPO, "main", (commit("old", at(1)),)))
-    assert "old" in history(repo) and repo.commits["old"].committed_at == at(1)
+    assert "old" in history(repo)
+    assert repo.commits["old"].committed_at == at(1)
     assert repo.pushed_at == at(500)
 
 
@@ -216,13 +226,15 @@ def test_branch_deleted_and_made_again_points_elsewhere() -> None:
     first = e.BranchCreated(at(2), REPO, "x", None, (commit("x1", at(2)),))
     again = e.BranchCreated(at(4), REPO, "x", "c0", (commit("x2", at(4)),))
     repo = repository(first, e.BranchDeleted(at(3), REPO, "x"), again)
-    assert repo.branches["x"].sha == "x2" and repo.commits["x2"].parents == ["c0"]
+    assert repo.branches["x"].sha == "x2"
+    assert repo.commits["x2"].parents == ["c0"]
     assert "x" not in repository(first, e.BranchDeleted(at(3), REPO, "x")).branches
 
 
 def test_renamed_default_branch_takes_open_pull_requests_along() -> None:
     repo = repository(opened(), opened(6), e.PullMerged(at(60), REPO, 6), e.DefaultBranchRenamed(at(70), REPO, "trunk"))
-    assert repo.default_branch == "trunk" and "main" not in repo.branches
+    assert repo.default_branch == "trunk"
+    assert "main" not in repo.branches
     assert (repo.pulls[5].base, repo.pulls[6].base) == ("trunk", "main")
 
 
@@ -231,7 +243,8 @@ def test_renamed_repository_is_found_under_its_new_name_and_goes_on_under_either
     some.add(e.PullClosed(at(70), "acme/deck", 5))
     state = some.state()
     assert list(state) == ["acme/deck"]
-    assert state["acme/deck"].former_names == [REPO] and state["acme/deck"].pulls[5].closed_at == at(70)
+    assert state["acme/deck"].former_names == [REPO]
+    assert state["acme/deck"].pulls[5].closed_at == at(70)
 
 
 def job(number: int, name: str, conclusion: str, start: float, end: float) -> e.JobRun:
@@ -251,15 +264,20 @@ def runs() -> Iterator[e.Event]:
 def test_run_goes_from_queued_to_completed_and_its_rerun_carries_old_jobs_along() -> None:
     some = world(*runs())
     at_first = some.state(at(10))[REPO].runs[900]
-    assert at_first.attempts[-1].status == "queued" and at_first.head_sha == "c1" and at_first.head_branch == "main"
+    assert at_first.attempts[-1].status == "queued"
+    assert at_first.head_sha == "c1"
+    assert at_first.head_branch == "main"
     assert some.state(at(12))[REPO].runs[900].attempts[-1].status == "in_progress"
     done = some.state(at(16))[REPO].runs[900].attempts[-1]
     assert (done.status, done.conclusion, done.updated_at) == ("completed", "failure", at(15.5))
     again = some.state(at(3_001))[REPO].runs[900]
-    assert again.created_at == at(10) and [attempt.status for attempt in again.attempts] == ["completed", "queued"]
+    assert again.created_at == at(10)
+    assert [attempt.status for attempt in again.attempts] == ["completed", "queued"]
     last = some.state()[REPO].runs[900].attempts
-    assert last[0].updated_at == at(3_000) and last[0].conclusion == "failure"  # moved by the re-run, as on GitHub
-    assert last[1].run_started_at == at(3_000) and last[1].conclusion == "success"
+    assert last[0].updated_at == at(3_000)
+    assert last[0].conclusion == "failure"
+    assert last[1].run_started_at == at(3_000)
+    assert last[1].conclusion == "success"
     assert {found.name: found.completed_at for found in last[1].jobs} == {"unit": at(14), "lint": at(3_003)}
     assert len({found.id for attempt in last for found in attempt.jobs}) == 4
 
@@ -292,14 +310,19 @@ def test_snapshot_never_changes_and_nothing_new_is_the_same_object() -> None:
     some = world(opened(), *runs(), now=12)
     before = some.state()
     version, kept = some.version, before[REPO]
-    assert some.state() is before and some.version == version
+    assert some.state() is before
+    assert some.version == version
     some.clock.advance(timedelta(minutes=5_000))
     some.add(e.PullLabeled(at(20), REPO, 5, "late"), e.PullMerged(at(30), REPO, 5))
     after = some.state()
     assert some.version != version
-    assert after[REPO].pulls[5].labels == ["late"] and after[REPO].runs[900].attempts[-1].status == "completed"
-    assert before[REPO] is kept and kept.pulls[5].labels == [] and kept.pulls[5].state == "open"
-    assert kept.runs[900].attempts[-1].status == "in_progress" and kept.branches["main"].sha == "c1"
+    assert after[REPO].pulls[5].labels == ["late"]
+    assert after[REPO].runs[900].attempts[-1].status == "completed"
+    assert before[REPO] is kept
+    assert kept.pulls[5].labels == []
+    assert kept.pulls[5].state == "open"
+    assert kept.runs[900].attempts[-1].status == "in_progress"
+    assert kept.branches["main"].sha == "c1"
 
 
 def test_asking_for_the_past_leaves_the_present_alone() -> None:
@@ -323,7 +346,8 @@ def test_clock_set_back_shows_the_earlier_state_again() -> None:
     some = world(opened(), now=20)
     assert 5 in some.state()[REPO].pulls
     some.clock.set(at(5))
-    assert 5 not in some.state()[REPO].pulls and len(some.events) == 2
+    assert 5 not in some.state()[REPO].pulls
+    assert len(some.events) == 2
 
 
 def test_refolding_over_many_events_from_any_point_gives_the_same_state() -> None:
@@ -355,7 +379,8 @@ def test_threads_may_ask_and_add_at_once() -> None:
         some.add(opened(100 + number, 20, commits=(commit(f"t{number}", at(15)),)))
     for thread in threads:
         thread.join()
-    assert not errors and len(some.state()[REPO].pulls) == 201
+    assert not errors
+    assert len(some.state()[REPO].pulls) == 201
 
 
 def test_clock_stands_still_or_runs_from_where_it_was_set() -> None:
