@@ -3,6 +3,8 @@
 PY := .venv/bin/python
 # Neither `dagster dev` nor a run reports anything to Dagster's makers.
 export DAGSTER_DISABLE_TELEMETRY := yes
+# Where Python may not keep what it compiled, every start of Dagster takes ten seconds longer.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test run ui lint types docs lock clean dashboards-build dashboards-push

@@ -20,16 +20,25 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "127.0.0.1"
-UI_PORT, GITHUB_PORT, DATADOG_PORT = 3000, 3081, 3082
 # Every setting's name begins with one of these, and so do those that boto3, Dagster and Datadog's client read.
 FOREIGN = ("METTA_OBS_", "GITHUB_", "GH_", "DD_", "DATADOG_", "AWS_", "DAGSTER_")
 STOPPED_WITHIN = 30  # seconds
 INTERRUPTED = 130  # the exit code of shells
 SIGNAL_WHEN_PARENT_DIES = 1  # Linux: prctl(PR_SET_PDEATHSIG, …)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the demo's programs listen."""
+
+    dagster: int = 3000
+    github: int = 3081
+    datadog: int = 3082
 
 
 class Stopped(Exception):
@@ -95,16 +104,16 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(SIGNAL_WHEN_PARENT_DIES, signal.SIGINT)
 
 
-def environment(folder: Path, repositories: list[str], inherited: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: Path, ports: Ports, repositories: list[str], inherited: Mapping[str, str]) -> dict[str, str]:
     """What the demo's programs see: `inherited` without any setting, and the demo's own settings."""
     kept = {name: value for name, value in inherited.items() if not name.upper().startswith(FOREIGN)}
     return kept | {
         "METTA_OBS_REPOS": ",".join(repositories),
         "METTA_OBS_LAKE": str(folder / "lake"),
         "METTA_OBS_SCHEDULE": "on",
-        "GITHUB_API_URL": f"http://{HOST}:{GITHUB_PORT}",
+        "GITHUB_API_URL": f"http://{HOST}:{ports.github}",
         "GITHUB_TOKEN": "demo",
-        "DD_URL": f"http://{HOST}:{DATADOG_PORT}",
+        "DD_URL": f"http://{HOST}:{ports.datadog}",
         "DD_API_KEY": "0" * 32,
         "DD_APP_KEY": "0" * 40,
         "DD_ENV": "demo",
@@ -116,7 +125,7 @@ def environment(folder: Path, repositories: list[str], inherited: Mapping[str, s
     }
 
 
-def check_port(port: int, what: str) -> None:
+def check_port(port: int, what: str, option: str) -> None:
     """CannotStart where another program listens on `port`."""
     with socket.socket() as probe:
         probe.settimeout(1)
@@ -128,13 +137,16 @@ def check_port(port: int, what: str) -> None:
         except OSError:
             busy = True
     if busy:
-        raise CannotStart(f"port {port} ({what}) is in use: stop what listens there, then try again")
+        raise CannotStart(
+            f"port {port} ({what}) is in use: stop what listens there, "
+            f"or choose another: .venv/bin/python -m metta_obs.demo {option} N"
+        )
 
 
-def start_sandbox(processes: Processes, folder: Path) -> tuple[subprocess.Popen[str], list[str]]:
+def start_sandbox(processes: Processes, folder: Path, ports: Ports) -> tuple[subprocess.Popen[str], list[str]]:
     """Start the simulated GitHub and Datadog; the process and, once they answer, the repositories that they have."""
-    words = ["-m", "metta_obs.sandbox", "--github-port", str(GITHUB_PORT), "--datadog-port", str(DATADOG_PORT)]
-    process = processes.start(words, environment(folder, [], os.environ), folder, listen=True)
+    words = ["-m", "metta_obs.sandbox", "--github-port", str(ports.github), "--datadog-port", str(ports.datadog)]
+    process = processes.start(words, environment(folder, ports, [], os.environ), folder, listen=True)
     said: dict[str, list[str]] = {}
 
     def listen() -> None:
@@ -153,49 +165,51 @@ def start_sandbox(processes: Processes, folder: Path) -> tuple[subprocess.Popen[
     return process, said["Repositories"]
 
 
-def serve(processes: Processes, sandbox: subprocess.Popen[str], env: Mapping[str, str], folder: Path) -> None:
+def serve(
+    processes: Processes, sandbox: subprocess.Popen[str], env: Mapping[str, str], folder: Path, port: int
+) -> None:
     """Serve Dagster until it is stopped. Raises Stopped, or CannotStart where it or the sandbox ends by itself."""
     words = ["-W", "ignore", "-m", "dagster", "dev", "--workspace", str(ROOT / "workspace.yaml")]
-    dagster = processes.start([*words, "--port", str(UI_PORT), "--log-level", "warning"], env, folder)
-    threading.Thread(target=_announce, args=(dagster,), daemon=True).start()
+    dagster = processes.start([*words, "--port", str(port), "--log-level", "warning"], env, folder)
+    threading.Thread(target=_announce, args=(dagster, port), daemon=True).start()
     ended = processes.wait_for(dagster, sandbox)
     raise CannotStart("Dagster ended by itself" if ended is dagster else "the simulated servers ended by themselves")
 
 
-def _announce(dagster: subprocess.Popen[str]) -> None:
+def _announce(dagster: subprocess.Popen[str], port: int) -> None:
     """Say where Dagster is, as soon as it answers."""
     pause = threading.Event()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while dagster.poll() is None:
         try:
-            opener.open(f"http://{HOST}:{UI_PORT}/server_info", timeout=5).close()
+            opener.open(f"http://{HOST}:{port}/server_info", timeout=5).close()
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             pause.wait(0.5)
             continue
         print(
-            f"demo: Dagster is at http://{HOST}:{UI_PORT}, the job runs every quarter-hour; Ctrl-C stops it all",
+            f"demo: Dagster is at http://{HOST}:{port}, the job runs every quarter-hour; Ctrl-C stops it all",
             flush=True,
         )
         return
 
 
-def demo(processes: Processes, folder: Path, *, only_once: bool) -> int:
+def demo(processes: Processes, folder: Path, ports: Ports, *, only_once: bool) -> int:
     """The demo in `folder`; the exit code of its first run where it is the only one."""
-    for port, what in ((GITHUB_PORT, "the simulated GitHub"), (DATADOG_PORT, "the simulated Datadog")):
-        check_port(port, what)
+    check_port(ports.github, "the simulated GitHub", "--github-port")
+    check_port(ports.datadog, "the simulated Datadog", "--datadog-port")
     if not only_once:
-        check_port(UI_PORT, "Dagster")
+        check_port(ports.dagster, "Dagster", "--port")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "dagster.yaml", folder / "dagster.yaml")
     print("demo: starting a simulated GitHub and Datadog", flush=True)
-    sandbox, repositories = start_sandbox(processes, folder)
-    env = environment(folder, repositories, os.environ)
+    sandbox, repositories = start_sandbox(processes, folder, ports)
+    env = environment(folder, ports, repositories, os.environ)
     print("demo: running the main job once", flush=True)
     run = processes.wait_for(processes.start(["-m", "metta_obs.cli.once"], env, folder))
     if only_once:
         return run.returncode
     print("demo: starting Dagster", flush=True)
-    serve(processes, sandbox, env, folder)
+    serve(processes, sandbox, env, folder, ports.dagster)
     return 1
 
 
@@ -205,13 +219,17 @@ def main(words: list[str] | None = None) -> int:
         prog="python -m metta_obs.demo", description="Everything against simulated servers."
     )
     parser.add_argument("--once", action="store_true", help="stop after the first run; exit code as of that run")
+    for option, name in (("--port", "dagster"), ("--github-port", "github"), ("--datadog-port", "datadog")):
+        default = getattr(Ports, name)
+        parser.add_argument(option, dest=name, type=int, default=default, metavar="N", help=f"default: {default}")
     arguments = parser.parse_args(words)
+    ports = Ports(arguments.dagster, arguments.github, arguments.datadog)
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: over.set())
     processes = Processes(over)
     try:
-        return demo(processes, Path.cwd() / ".metta_obs" / "demo", only_once=arguments.once)
+        return demo(processes, Path.cwd() / ".metta_obs" / "demo", ports, only_once=arguments.once)
     except CannotStart as problem:
         print(f"demo: {problem}", file=sys.stderr)
         return 1

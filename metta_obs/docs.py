@@ -17,6 +17,7 @@ import pyarrow as pa
 import typer
 
 from metta_obs.cli.main import app
+from metta_obs.github.collector import PULLS
 from metta_obs.lake.schemas import RAW_TABLES, TABLES, VERSION, Table
 from metta_obs.metrics.catalogue import GROUPS, P90_NEEDS, P99_NEEDS, Metric
 from metta_obs.metrics.registry import CATALOGUE, SERIES
@@ -26,33 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 GENERATED = "<!-- `make docs` writes this page from the code. -->\n\n"
 
 # The numbers that the metrics go by; the catalogue lists them by group.
-NUMBERED = (
-    "prs.open",
-    "prs.merged_7d",
-    "prs.closed_without_merge_7d",
-    "prs.avg_time_to_merge_hours",
-    "prs.cycle_time_hours",
-    "prs.stale_count_14d",
-    "prs.with_review_comments_pct",
-    "prs.avg_comments_per_pr",
-    "branches.active",
-    "commits.total_7d",
-    "commits.hotfix",
-    "commits.reverts",
-    "code.lines_added_7d",
-    "code.lines_deleted_7d",
-    "code.files_changed_7d",
-    "commits.direct_to_main_7d",
-    "ci.workflow_runs_7d",
-    "ci.failed_workflows_7d",
-    "ci.tests_passing_on_main",
-    "ci.avg_workflow_duration_minutes",
-    "ci.duration_p50_minutes",
-    "ci.duration_p90_minutes",
-    "ci.duration_p99_minutes",
-    "developers.active_7d",
-    "commits.per_developer_7d",
-)
+NUMBERED = """
+prs.open prs.merged_7d prs.closed_without_merge_7d prs.avg_time_to_merge_hours prs.cycle_time_hours
+prs.stale_count_14d prs.with_review_comments_pct prs.avg_comments_per_pr branches.active commits.total_7d
+commits.hotfix commits.reverts code.lines_added_7d code.lines_deleted_7d code.files_changed_7d
+commits.direct_to_main_7d ci.workflow_runs_7d ci.failed_workflows_7d ci.tests_passing_on_main
+ci.avg_workflow_duration_minutes ci.duration_p50_minutes ci.duration_p90_minutes ci.duration_p99_minutes
+developers.active_7d commits.per_developer_7d
+""".split()
 
 REASONS = {
     "no_data": "n is 0: there is nothing to average, to rank or to judge",
@@ -127,7 +109,8 @@ def documents() -> dict[Path, str]:
     """Every generated file with the text that it should have."""
     readme = ROOT / "README.md"
     text = readme.read_text()
-    for mark, block in (("commands", commands_in_brief()), ("settings", settings_table())):
+    blocks = {"lineage": lineage(), "commands": commands_in_brief(), "settings": settings_table()}
+    for mark, block in blocks.items():
         text = replaced(text, mark, block)
     return {
         readme: text,
@@ -151,6 +134,21 @@ def table(*rows: tuple[str, ...]) -> str:
     head, *body = rows
     lines = [head, tuple("---" for _ in head), *body]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |\n" for row in lines)
+
+
+def lineage() -> str:
+    """The graph from GitHub to Datadog as a Mermaid picture: pulls with their tables, groups of metrics, both ends."""
+    lines = ["```mermaid", "flowchart LR", "    github([GitHub])", "    datadog([Datadog])"]
+    for pull, tables in PULLS.items():
+        lines.append(f"    github --> pull_{pull}[{'<br/>'.join(tables)}]")
+    for group, title in GROUPS.items():
+        metrics = [metric for metric in CATALOGUE.values() if metric.group == group]
+        read = {table for metric in metrics for table in metric.tables}
+        count = f"{len(metrics)} metric" + ("s" if len(metrics) > 1 else "")
+        lines += [f"    pull_{pull} --> {group}" for pull, tables in PULLS.items() if read.intersection(tables)]
+        lines += [f"    {group}({title}<br/>{count}) --> series[datadog/series]"]
+    lines += ["    series --> datadog", "    jsonnet[/jsonnet/] --> dashboards[datadog/dashboards] --> datadog", "```"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def metrics_page() -> str:

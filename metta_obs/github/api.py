@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -23,76 +21,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from metta_obs.clock import Clock
 from metta_obs.github import errors, transport
+from metta_obs.github.answers import Answer, Body, GraphQLAnswer, Usage
 from metta_obs.github.errors import GitHubError, Refusal, TooHeavy
 
 TRIES = 4
 LONGEST_WAIT = 60.0  # seconds that one request waits for a quota; a limit that lasts longer ends the pull
 PATIENCE = 120.0  # seconds that all requests of one client wait for quotas
-Body = Any
 Answered = TypeVar("Answered")
 WhenHeavy = Literal["retry", "raise", "accept"]
-
-
-@dataclass
-class Usage:
-    """What was asked of GitHub: `rest_calls` are the REST answers but 304s and /rate_limit; quotas per bucket."""
-
-    rest_calls: int = 0
-    rest_not_modified: int = 0
-    graphql_calls: int = 0
-    graphql_points: int = 0
-    remaining: dict[str, int] = field(default_factory=dict)
-    limit: dict[str, int] = field(default_factory=dict)
-
-    def copy(self) -> Usage:
-        """This usage as it stands now."""
-        return deepcopy(self)
-
-    def counts_since(self, earlier: Usage) -> dict[str, int]:
-        """The four counts, less those of `earlier`."""
-        names = ("rest_calls", "rest_not_modified", "graphql_calls", "graphql_points")
-        return {name: getattr(self, name) - getattr(earlier, name) for name in names}
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A REST answer: its JSON `body` (None for 304), `etag`, and the address of the next page, if any."""
-
-    request: str
-    status: int
-    headers: Mapping[str, str]
-    body: Body
-
-    @property
-    def not_modified(self) -> bool:
-        return self.status == 304
-
-    @property
-    def etag(self) -> str | None:
-        return self.headers.get("etag")
-
-    @property
-    def next_page(self) -> str | None:
-        """The address that `Link` calls `next`."""
-        found = re.search(r'<([^<>]+)>\s*;[^,]*\brel="?next"?', self.headers.get("link", ""))
-        return found.group(1) if found else None
-
-
-@dataclass(frozen=True)
-class GraphQLAnswer:
-    """A GraphQL answer: its `data`, and the errors that left holes (nulls) in it."""
-
-    request: str
-    headers: Mapping[str, str]
-    data: dict[str, Any]
-    errors: list[dict[str, Any]]
-
-    def whole(self) -> dict[str, Any]:
-        """The data, if nothing is missing from it. Raises GitHubError(partial)."""
-        if self.errors:
-            said = "; ".join(str(error.get("message") or "") for error in self.errors[:3])
-            raise GitHubError("partial", f"{self.request} answered with holes ({said}): the next run tries again")
-        return self.data
 
 
 class _Again(Exception):
@@ -139,33 +75,43 @@ class GitHub:
         self._pygithub.close()
 
     def now(self) -> datetime:
-        """GitHub's present, in UTC, from an answer that costs no quota. Raises GitHubError where the token is refused."""
+        """GitHub's present, in UTC, from an answer that costs no quota. Raises GitHubError for a bad token."""
         try:
-            answer = self._request("/rate_limit", {}, None, counted=False)
+            answer = self._request("/rate_limit", {}, None, "resources", counted=False)
         except errors.NotFound as error:
             # An Enterprise Server without rate limits answers 404 here; its clock is in the headers all the same.
             if "rate limit" in error.detail.lower() and self.last_seen is not None:
                 return self.last_seen
             raise
-        for bucket, quota in (answer.body.get("resources") or {}).items():
+        for bucket, quota in answer.body["resources"].items():
             self.usage.remaining[bucket] = int(quota["remaining"])
             self.usage.limit[bucket] = int(quota["limit"])
         return self.last_seen or self.clock.now()
 
-    def get(self, path: str, params: Mapping[str, Any] | None = None, etag: str | None = None) -> Answer:
-        """GET `path` (or the full address of a page). With `etag` the answer may be 304. Raises GitHubError."""
-        return self._request(path, params or {}, etag)
+    def get(
+        self, path: str, params: Mapping[str, Any] | None = None, etag: str | None = None, *, holds: str | None = None
+    ) -> Answer:
+        """GET `path` (or the full address of a page). With `etag` the answer may be 304. Raises GitHubError.
+
+        `holds`: a key that the answer must hold to be the one asked for, "" for a list.
+        """
+        return self._request(path, params or {}, etag, holds)
 
     def pages(
-        self, path: str, params: Mapping[str, Any] | None = None, first: Answer | None = None
+        self,
+        path: str,
+        params: Mapping[str, Any] | None = None,
+        first: Answer | None = None,
+        *,
+        holds: str | None = None,
     ) -> Iterator[Answer]:
         """The pages of a list, following `Link`; `first` is the first page where it is known already."""
-        answer = first or self.get(path, params)
+        answer = first or self.get(path, params, holds=holds)
         yield answer
         visited: set[str] = set()
         while (address := answer.next_page) and address not in visited:
             visited.add(address)
-            answer = self.get(address)
+            answer = self.get(address, holds=holds)
             yield answer
 
     def graphql(self, document: str, variables: Mapping[str, Any], *, heavy: WhenHeavy = "retry") -> GraphQLAnswer:
@@ -181,12 +127,21 @@ class GitHub:
 
     # --- one attempt
 
-    def _request(self, path: str, params: Mapping[str, Any], etag: str | None, *, counted: bool = True) -> Answer:
+    def _request(
+        self, path: str, params: Mapping[str, Any], etag: str | None, holds: str | None, *, counted: bool = True
+    ) -> Answer:
         address = urlsplit(path)
         request = f"GET {address.path}" + (f"?{address.query}" if address.query else "")
         if params:
             request += "?" + "&".join(f"{name}={value}" for name, value in params.items())
-        return self._retry(lambda: self._send(request, path, params, etag, counted))
+
+        def send() -> Answer:
+            answer = self._send(request, path, params, etag, counted)
+            if answer.not_modified or _holds(answer.body, holds):
+                return answer
+            raise _Again(self._bad_answer(request))
+
+        return self._retry(send)
 
     def _send(self, request: str, path: str, params: Mapping[str, Any], etag: str | None, counted: bool) -> Answer:
         self._check_limits("core")
@@ -219,8 +174,6 @@ class GitHub:
         if status >= 400:
             message = str(body.get("message") or "") if isinstance(body, dict) else ""
             raise self._refused(errors.of_status(request, status, answered, message), "core")
-        if not isinstance(body, dict | list):
-            raise _Again(self._bad_answer(request))
         return Answer(request, status, answered, body)
 
     def _ask(self, request: str, document: str, variables: dict[str, Any], heavy: WhenHeavy) -> GraphQLAnswer:
@@ -236,7 +189,7 @@ class GitHub:
         if status >= 400:
             message = str(body.get("message") or "") if isinstance(body, dict) else ""
             raise self._refused(errors.of_status(request, status, headers, message), "graphql")
-        if not isinstance(body, dict) or not isinstance(data, dict) and not body.get("errors"):
+        if not isinstance(body, dict) or (not isinstance(data, dict) and not body.get("errors")):
             raise _Again(self._bad_answer(request))
         holes = [error for error in body.get("errors") or [] if isinstance(error, dict)]
         refusal = errors.of_graphql(request, holes, headers)
@@ -335,6 +288,13 @@ def _json(text: str) -> Body:
         return json.loads(text)
     except ValueError:
         return None
+
+
+def _holds(body: Body, key: str | None) -> bool:
+    """Whether a body is an object with `key`, a list where that is "", either where it is None."""
+    if key is None:
+        return isinstance(body, dict | list)
+    return isinstance(body, dict) and key in body if key else isinstance(body, list)
 
 
 def _cost(data: Body) -> int:

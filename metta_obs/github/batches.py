@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metta_obs.github.api import GitHub, GraphQLAnswer, WhenHeavy
+from metta_obs.github.answers import GraphQLAnswer
+from metta_obs.github.api import GitHub
 from metta_obs.github.errors import TooHeavy
+
+PATIENCE = 3  # nodes that are too heavy by themselves
 
 
 @dataclass(frozen=True)
@@ -32,24 +35,27 @@ def nodes(
 ) -> Iterator[list[Node]]:
     """Ask `document` (with `nodes(ids: $ids)`) for all `ids`, `size` at a time; yields a list of nodes per answer.
 
-    Where GitHub gives up on a batch it is halved; where it gives up even on one node, the answer is taken with its
-    holes. Raises GitHubError where nothing comes back.
+    Where GitHub gives up on a batch it is halved, down to one node, whose answer is taken with its holes. Where that
+    happens time and again, GitHub is not able to do better, and all answers are taken as they come. Raises GitHubError
+    where nothing comes back.
     """
     waiting = list(ids)
-    heavy: WhenHeavy = "raise"
-    now = size
+    now, alone = size, 0
     while waiting:
         batch = waiting[:now]
+        wanted = {**(variables or {}), "ids": batch}
         try:
-            answer = github.graphql(document, {**(variables or {}), "ids": batch}, heavy=heavy)
+            answer = github.graphql(document, wanted, heavy="accept" if alone >= PATIENCE else "raise")
+            now = min(size, 2 * now)
         except TooHeavy:
-            if heavy != "raise":
+            if alone >= PATIENCE:
                 raise
-            if len(batch) == 1:
-                heavy, now = "accept", size
-            else:
-                now = max(1, len(batch) // 2)
-            continue
+            now = max(1, len(batch) // 2)
+            if len(batch) > 1:
+                continue
+            answer = github.graphql(document, wanted, heavy="accept")
+            alone += 1
+            now = size if alone >= PATIENCE else now
         waiting = waiting[len(batch) :]
         yield of_answer(answer, "nodes", batch)
 

@@ -74,7 +74,7 @@ def _listed(context: Pull, known: dict[str, str], memory: Memory | None) -> tupl
 
 def _read(context: Pull, known: dict[str, str], memory: Memory | None) -> tuple[dict[str, str], Memory]:
     try:
-        found = read_list(context.github, f"/repos/{context.name}/git/matching-refs/heads/", {}, memory)
+        found = read_list(context.github, f"/repos/{context.name}/git/matching-refs/heads/", {}, memory, holds="")
     except EmptyRepository:
         return {}, {}
     if found.pages is None:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from metta_obs.github import branches, commits, pull_requests, workflow_runs
-from metta_obs.github.api import GitHub, Usage
+from metta_obs.github.answers import Usage
+from metta_obs.github.api import GitHub
 from metta_obs.github.context import Outcome, Progress, Pull
 from metta_obs.github.coverage import covered
 from metta_obs.github.errors import GitHubError
@@ -51,7 +52,6 @@ def run_pull(
     before = github.usage.copy()
     outcomes = {table: Outcome() for table in tables}
     started_at: datetime | None = None
-    unanswered = github.last_seen
     try:
         first = probe(github, repo, pull_id, as_of)
         started_at = first.at
@@ -68,8 +68,9 @@ def run_pull(
     if undecided:
         raise RuntimeError(f"the pull {name} neither covered nor failed {', '.join(undecided)}")
     if started_at is None:
-        started_at = github.last_seen if github.last_seen != unanswered else github.clock.now()
-    rows = _rows(repo.lower(), as_of, started_at or github.clock.now(), pull_id, outcomes, github, before)
+        answered = any(github.usage.counts_since(before).values())
+        started_at = github.last_seen if answered and github.last_seen else github.clock.now()
+    rows = _rows(repo.lower(), as_of, started_at, pull_id, outcomes, github, before)
     lake.append("pulls", rows)
     return rows
 

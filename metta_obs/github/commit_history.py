@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from metta_obs.clock import iso
-from metta_obs.github.api import GraphQLAnswer, WhenHeavy
+from metta_obs.github.answers import GraphQLAnswer
+from metta_obs.github.api import WhenHeavy
 from metta_obs.github.context import Pull
 from metta_obs.github.documents import document
 from metta_obs.github.errors import GitHubError, TooHeavy, truncated
@@ -106,17 +107,28 @@ def _holes(answer: GraphQLAnswer) -> GitHubError | None:
 
 
 def _closed(history: History, since: datetime, known: Collection[str]) -> bool:
-    """Whether every parent committed since `since` of what is new was read or is known."""
+    """Whether every parent committed since `since` of what is new was read or is known.
+
+    Where GitHub does not name all parents this cannot be told, and the walk goes on to its end.
+    """
+    new = [commit for sha, commit in history.commits.items() if sha not in known]
     return history.head in history.commits and all(
-        parent["oid"] in history.commits or parent["oid"] in known or moment(parent["committedDate"]) < since
-        for sha, commit in history.commits.items()
-        if sha not in known
-        for parent in commit["parents"]["nodes"]
+        len(parents(commit)) == commit["parents"]["totalCount"]
+        and all(
+            parent["oid"] in history.commits or parent["oid"] in known or moment(parent["committedDate"]) < since
+            for parent in parents(commit)
+        )
+        for commit in new
     )
+
+
+def parents(commit: Body) -> list[Body]:
+    """The parents that GitHub named, which may be fewer than it counts."""
+    return [parent for parent in commit["parents"]["nodes"] if parent is not None]
 
 
 def _reached(history: History, last_head: str) -> bool:
     """Whether the tip of the last time was met: then nothing that was reachable has dropped out."""
     return last_head in history.commits or any(
-        parent["oid"] == last_head for commit in history.commits.values() for parent in commit["parents"]["nodes"]
+        parent["oid"] == last_head for commit in history.commits.values() for parent in parents(commit)
     )

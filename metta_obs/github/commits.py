@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from metta_obs.github.commit_history import History, read_history
+from metta_obs.github.commit_history import History, parents, read_history
 from metta_obs.github.context import Pull
 from metta_obs.github.documents import document
 from metta_obs.github.errors import GitHubError, truncated
@@ -22,7 +22,7 @@ from metta_obs.lake.store import Row
 Body = dict[str, Any]
 TABLES = ("commits", "commit_files", "commit_pull_requests")
 FILES_PER_PAGE = 300
-PARENTS, ASSOCIATED = 10, 5  # how many of a commit's parents and pull requests the history lists
+ASSOCIATED = 5  # of a commit's pull requests the history lists so many
 MOST_FILES = 3_000  # of a commit; GitHub lists no more
 STORED_AT_ONCE = 50
 ONE_COMMIT_ONLY = ("truncated", "not_found", "rejected", "bad_answer")  # troubles that another commit may not have
@@ -90,13 +90,14 @@ def _store_commits(context: Pull, history: History, stored: set[str], window: da
 
 def _commit(context: Pull, commit: Body) -> tuple[Row, list[Row]]:
     """The row of a commit and those of its files; a merge commit's details are not asked for. Raises GitHubError."""
-    parents = commit["parents"]
+    named = [parent["oid"] for parent in parents(commit)]
+    count = commit["parents"]["totalCount"]
     subject, body_start = subject_and_body_start(commit["message"])
     author = commit["author"] or {}
     login, kind = account(git_login(author), "User")
     row: Row = {
         "sha": commit["oid"],
-        "parents": [parent["oid"] for parent in parents["nodes"]],
+        "parents": named,
         "subject": subject,
         "body_start": body_start,
         "authored_at": moment(commit["authoredDate"]),
@@ -111,14 +112,11 @@ def _commit(context: Pull, commit: Body) -> tuple[Row, list[Row]]:
         "files": None,
         "files_listed": None,
     }
-    listed = len(parents["nodes"])
-    if listed < min(parents["totalCount"], PARENTS):
-        raise truncated(f"parents of commit {commit['oid']}", listed, parents["totalCount"])
-    if parents["totalCount"] > 1 and listed == parents["totalCount"]:
+    if count > 1 and len(named) == count:
         return row, []
     details = _details(context, commit["oid"], commit["changedFilesIfAvailable"])
     row["parents"] = [parent["sha"] for parent in details["parents"]]
-    if parents["totalCount"] > 1:
+    if len(row["parents"]) > 1:
         return row, []
     row["author_id"], row["author_login"], row["author_type"] = user(details["author"])
     signature = details["commit"]["author"] or {}
@@ -149,7 +147,7 @@ def _details(context: Pull, sha: str, stated: int | None) -> Body:
     first: Body | None = None
     last_page: list[Body] = []
     request = ""
-    for answer in context.github.pages(f"/repos/{context.name}/commits/{sha}"):
+    for answer in context.github.pages(f"/repos/{context.name}/commits/{sha}", holds="sha"):
         request = request or answer.request
         first = first or answer.body
         last_page = answer.body.get("files") or []

@@ -30,7 +30,7 @@ class Outcome:
     window_start: datetime | None = None
     state: dict[str, Any] = field(default_factory=dict)
     error: GitHubError | None = None
-    change: Change = Change()
+    change: Change = field(default_factory=Change)
 
 
 @dataclass

@@ -22,7 +22,8 @@ def repeated(name: str, count: int) -> str:
     text = document(name)
     field = re.search(r"^( *)(\w+)0: .*?^\1}\n", text, re.DOTALL | re.MULTILINE)
     variable = re.search(r"(\$\w+)0: ([\w!\[\]]+)", text)
-    assert field and variable, f"{name}.graphql has nothing to repeat"
+    if field is None or variable is None:
+        raise ValueError(f"{name}.graphql has nothing to repeat")
     alias, argument = field[2], re.escape(variable[1])
     fields = [re.sub(rf"({alias}|{argument})0\b", rf"\g<1>{index}", field[0]) for index in range(count)]
     variables = ", ".join(f"{variable[1]}{index}: {variable[2]}" for index in range(count))

@@ -12,7 +12,8 @@ from typing import Any
 
 from metta_obs.clock import iso
 from metta_obs.github import errors
-from metta_obs.github.api import GitHub, GraphQLAnswer
+from metta_obs.github.answers import GraphQLAnswer
+from metta_obs.github.api import GitHub
 from metta_obs.github.documents import document
 from metta_obs.github.errors import GitHubError, NotFound
 from metta_obs.github.values import moment
@@ -40,7 +41,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Probe:
-    """What GitHub said of a repository at `at`, by its own clock; `default_branch` and `head` are None where it is empty."""
+    """What GitHub said of a repository at `at`, by its own clock. Empty: no `default_branch`, no `head`."""
 
     at: datetime
     repository_id: int | None
@@ -115,7 +116,7 @@ def _new_name(github: GitHub, repo: str, answer: GraphQLAnswer) -> str:
     missing = errors.of_missing_repository(answer.request, answer.errors)
     if not isinstance(missing, NotFound):
         raise missing
-    name = str(github.get(f"/repos/{repo}").body.get("full_name", repo))
+    name = str(github.get(f"/repos/{repo}", holds="full_name").body["full_name"])
     if name.lower() == repo.lower():
         raise missing
     return name

@@ -149,7 +149,7 @@ def _by_attempt(context: Pull, run: Attempts, found: Found) -> Iterator[tuple[At
     for attempt in sorted(run.wanted - wanted.keys()):
         path = f"/repos/{context.name}/actions/runs/{run.run_id}/attempts/{attempt}/jobs"
         try:
-            pages = list(context.github.pages(path, {"per_page": 100}))
+            pages = list(context.github.pages(path, {"per_page": 100}, holds="jobs"))
         except NotFound as error:
             context.fail(error, "jobs")
             continue

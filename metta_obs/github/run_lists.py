@@ -5,6 +5,7 @@ Here: the lists, and from when on the next tick lists. Not here: the rows (`work
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,8 @@ from math import ceil
 from typing import Any
 
 from metta_obs.clock import iso
-from metta_obs.github.api import Answer, GitHub
+from metta_obs.github.answers import Answer
+from metta_obs.github.api import GitHub
 from metta_obs.github.conditional import read_list
 from metta_obs.github.errors import GitHubError, truncated
 
@@ -39,13 +41,13 @@ class Window:
 def between(github: GitHub, repository: str, start: datetime, end: datetime) -> Iterator[Window]:
     """The runs created from `start` to `end`, both included, in windows small enough to be listed, the newest first."""
     start, end = start.replace(microsecond=0), end.replace(microsecond=0)
-    first = github.get(_path(repository), _params(f"{iso(start)}..{iso(end)}"))
+    first = github.get(_path(repository), _params(f"{iso(start)}..{iso(end)}"), holds="workflow_runs")
     total = first.body["total_count"]
     if total >= CAP and end > start:
         for low, high in reversed(split(start, end, ceil(total / AIM))):
             yield from between(github, repository, low, high)
         return
-    runs, error = _checked(list(github.pages("", first=first)))
+    runs, error = _checked(list(github.pages("", first=first, holds="workflow_runs")))
     if total >= CAP:
         error = GitHubError("truncated", f"{first.request}: {total} runs in one second, GitHub lists {CAP}")
     yield Window(start, end, runs, error)
@@ -56,7 +58,7 @@ def split(start: datetime, end: datetime, parts: int) -> list[tuple[datetime, da
     seconds = int((end - start).total_seconds()) + 1
     parts = min(max(2, parts), seconds)
     edges = [start + SECOND * (seconds * index // parts) for index in range(parts + 1)]
-    return [(low, high - SECOND) for low, high in zip(edges, edges[1:], strict=False)]
+    return [(low, high - SECOND) for low, high in itertools.pairwise(edges)]
 
 
 def since(
@@ -64,7 +66,12 @@ def since(
 ) -> tuple[list[Window] | None, dict[str, Any]]:
     """The runs created at or after `mark`, or None where nothing changed; and what to remember for the next time."""
     found = read_list(
-        github, _path(repository), _params(f">={iso(mark)}"), memory, lambda page: page.body["total_count"] >= CAP
+        github,
+        _path(repository),
+        _params(f">={iso(mark)}"),
+        memory,
+        holds="workflow_runs",
+        too_long=lambda page: bool(page.body["total_count"] >= CAP),
     )
     if found.pages is None:
         return None, found.memory

@@ -49,6 +49,7 @@ def moved(context: Pull, last_attempts: pd.DataFrame, odd: dict[str, Any]) -> It
     `odd`: signatures, by run, of those for which GraphQL and REST did not agree before.
     """
     now = context.started_at
+    last_attempts = last_attempts[last_attempts["node_id"].notna()]
     completed = (last_attempts["status"] == "completed").fillna(False).astype(bool)
     failed = completed & (last_attempts["conclusion"] != "success").fillna(True).astype(bool)
     asked = last_attempts[

@@ -51,7 +51,9 @@ def _workflows(context: Pull) -> None:
     base = context.base("workflows")
     stored = context.lake.current("workflows", context.key)
     memory = base.state.get("list") if base and not _disturbed(base, stored) else None
-    found = read_list(context.github, f"/repos/{context.name}/actions/workflows", {"per_page": 100}, memory)
+    found = read_list(
+        context.github, f"/repos/{context.name}/actions/workflows", {"per_page": 100}, memory, holds="workflows"
+    )
     if found.pages is not None:
         rows = {
             item["id"]: {"workflow_id": item["id"], "name": item["name"], "path": item["path"], "state": item["state"]}
@@ -142,11 +144,11 @@ class _Runs:
     def _take_earlier(self, run: Run, last: int, known: dict[tuple[int, int], Row]) -> None:
         for attempt in range(1, last):
             row = known.get((run["id"], attempt))
-            if row is not None and row["status"] == "completed" or (run["id"], attempt) in self.rows:
+            if (row is not None and row["status"] == "completed") or (run["id"], attempt) in self.rows:
                 continue
             try:
                 path = f"/repos/{self.context.name}/actions/runs/{run['id']}/attempts/{attempt}"
-                answer = self.context.github.get(path, {"exclude_pull_requests": "true"})
+                answer = self.context.github.get(path, {"exclude_pull_requests": "true"}, holds="created_at")
             except GitHubError as error:
                 if error.reason not in ONE_RUN_ONLY:
                     raise
@@ -172,7 +174,7 @@ class _Runs:
         """Read a run by its id; true where REST shows it as it was."""
         try:
             path = f"/repos/{self.context.name}/actions/runs/{each.run_id}"
-            run = self.context.github.get(path, {"exclude_pull_requests": "true"}).body
+            run = self.context.github.get(path, {"exclude_pull_requests": "true"}, holds="created_at").body
         except NotFound:
             self.gone.add(each.run_id)
             return False
@@ -206,7 +208,7 @@ def _row(run: Run, created_at: str, attempt: int, known: Row | None) -> Row:
     return {
         "run_id": run["id"],
         "attempt": attempt,
-        "node_id": run["node_id"],
+        "node_id": run.get("node_id"),
         "check_suite_node_id": run.get("check_suite_node_id"),
         "workflow_id": run["workflow_id"],
         "name": run.get("name"),

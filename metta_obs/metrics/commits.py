@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metta_obs.metrics.catalogue import DAY, WEEK, Options, Values, averaged, counted, metric
-from metta_obs.metrics.people import commit_author
+from metta_obs.metrics.people import developers
 from metta_obs.metrics.spans import Times, count, distinct, meet, total, within
 
 Tables = Mapping[str, pd.DataFrame]
@@ -132,11 +132,10 @@ def commits_direct(tables: Tables, t: Times, options: Options) -> dict[str, Valu
     definition="Commits by human authors, divided by the number of those authors; 7 days before t.",
 )
 def commits_per_developer(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    commits = commit_author(in_week(tables, t), options.bots)
-    commits = commits[commits["human"]]
-    developers = distinct(commits, "developer", t)
+    commits = developers(in_week(tables, t), options.bots)
+    people = distinct(commits, "developer", t)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"mean": averaged(count(commits, t) / developers, developers)}
+        return {"mean": averaged(count(commits, t) / people, people)}
 
 
 @metric(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from metta_obs.metrics.catalogue import DAY, Options, Values, counted, metric
 from metta_obs.metrics.commits import in_week
-from metta_obs.metrics.people import commit_author
+from metta_obs.metrics.people import developers
 from metta_obs.metrics.spans import Times, distinct
 
 
@@ -23,5 +23,4 @@ from metta_obs.metrics.spans import Times, distinct
     ),
 )
 def developers_active(tables: Mapping[str, pd.DataFrame], t: Times, options: Options) -> dict[str, Values]:
-    commits = commit_author(in_week(tables, t), options.bots)
-    return counted(distinct(commits[commits["human"]], "developer", t))
+    return counted(distinct(developers(in_week(tables, t), options.bots), "developer", t))

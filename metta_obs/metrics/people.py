@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
+from metta_obs.metrics.spans import meet, minus, stretches
+
 GHOST = "ghost"
 NOREPLY = re.compile(r"^(?:(?P<id>\d+)\+)?(?P<login>[^@+]+)@users\.noreply\.(?:github\.com|.+)$", re.IGNORECASE)
 
@@ -30,29 +32,37 @@ def noreply_login(email: pd.Series) -> pd.DataFrame:
 
 
 def commit_author(commits: pd.DataFrame, bots: Collection[str]) -> pd.DataFrame:
-    """`commits` with `developer` (identity) and `human`, from the author's account, e-mail and name.
+    """`commits` with `login` and `account` (id) of their authors, and `human`.
 
-    Needs author_login, author_email, author_name; author_id and author_type are used where the frame has them.
-    Identity: the linked account by id; else the account in a noreply e-mail, by id or, where it bears none, by login
-    (matched with the logins of linked accounts in the same frame); else the e-mail in lower case; else the name.
+    Needs author_login and author_email; author_id and author_type are used where the frame has them. A commit without
+    a linked account has those that a noreply e-mail bears.
     """
     mail = noreply_login(commits["author_email"])
-    login = commits["author_login"].astype("object").where(commits["author_login"].notna(), mail["login"]).str.lower()
-    linked = (
-        commits["author_id"].astype("object")
-        if "author_id" in commits
-        else pd.Series(None, commits.index, dtype=object)
+    linked = commits["author_login"].notna()
+    login = commits["author_login"].astype("object").where(linked, mail["login"]).str.lower()
+    account = pd.to_numeric(mail["id"]).astype("Int64").astype("object").where(~linked)
+    if "author_id" in commits:
+        account = commits["author_id"].astype("object").where(commits["author_id"].notna(), account)
+    return commits.assign(login=login, account=account, human=is_human(login, commits.get("author_type"), bots))
+
+
+def developers(commits: pd.DataFrame, bots: Collection[str]) -> pd.DataFrame:
+    """The commits by humans, a span frame, with `developer`: the identity of the author.
+
+    That is the account, by id; where only a login is known, the id that other commits which count at the same instants
+    give it, else the login; without either the e-mail in lower case, else the name.
+    """
+    rows = commit_author(commits, bots)
+    rows = rows[rows["human"]]
+    email = rows["author_email"].astype("object").where(rows["author_email"].notna(), "").str.strip().str.lower()
+    identity = ("email " + email).where(email.ne(""), "name " + rows["author_name"].astype(str))
+    identity = identity.where(rows["login"].isna(), "login " + rows["login"].astype(str))
+    identity = identity.where(rows["account"].isna(), "account " + rows["account"].astype(str))
+    rows = rows.assign(developer=identity)
+    loose = rows["account"].isna() & rows["login"].notna()
+    known = rows.loc[rows["account"].notna() & rows["login"].notna(), ["login", "developer", "lo", "hi"]]
+    accounts = (
+        stretches(known, "login").groupby(["login", "lo", "hi"], as_index=False).agg(developer=("developer", "min"))
     )
-    by_mail = pd.to_numeric(mail["id"]).astype("Int64").astype("object")
-    account = linked.where(linked.notna(), by_mail.where(commits["author_login"].isna()))
-    logins = pd.DataFrame({"login": login, "id": account}).dropna().drop_duplicates("login").set_index("login")["id"]
-    account = account.where(account.notna(), login.map(logins))
-    identity = "account " + account.astype(str)
-    identity = identity.where(account.notna(), "login " + login.astype(str))
-    email = commits["author_email"].astype("object").where(commits["author_email"].notna(), "").str.strip().str.lower()
-    identity = identity.where(login.notna() | account.notna(), "email " + email)
-    identity = identity.where(
-        login.notna() | account.notna() | email.ne(""), "name " + commits["author_name"].astype(str)
-    )
-    kind = commits.get("author_type")
-    return commits.assign(developer=identity, human=is_human(login, kind, bots))
+    named = meet(rows[loose].drop(columns="developer"), accounts, "login")
+    return pd.concat([rows[~loose], named, minus(rows[loose], accounts, "login")], ignore_index=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,61 +32,86 @@ def _sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
+def point_to(sandbox: Sandbox, lake: Path, patch: pytest.MonkeyPatch) -> None:
+    """Settings for the sandbox and this lake, and none of this machine's."""
+    for name in SETTINGS:
+        patch.delenv(name, raising=False)
+    for name, value in {
+        "METTA_OBS_REPOS": REPO,
+        "METTA_OBS_LAKE": str(lake),
+        "GITHUB_TOKEN": "a-token",
+        "GITHUB_API_URL": sandbox.github_url,
+        "DD_API_KEY": "an-api-key",
+        "DD_APP_KEY": "an-app-key",
+        "DD_URL": sandbox.datadog_url,
+        "DD_ENV": "test",
+    }.items():
+        patch.setenv(name, value)
+
+
+def execute(
+    instance: dg.DagsterInstance,
+    job: str = "everything",
+    instants: dict[str, Any] | None = None,
+    only: list[dg.AssetKey] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run a job of a fresh graph in this process; `instants` configures the resource of that name."""
+    config = {
+        "resources": {"instants": {"config": instants if instants is not None else {"as_of": TICK}}},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    return (
+        build_defs()
+        .resolve_job_def(job)
+        .execute_in_process(run_config=config, instance=instance, raise_on_error=False, asset_selection=only)
+    )
+
+
+@dataclass(frozen=True)
+class First:
+    """The first run of the main job against the sandbox, and the lake that it filled."""
+
+    result: dg.ExecuteInProcessResult
+    folder: Path
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(str(self.folder))
+
+
+@pytest.fixture(scope="module")
+def first(_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> First:
+    """Everything run once; the tests that go on from there copy its lake."""
+    folder = tmp_path_factory.mktemp("first")
+    with pytest.MonkeyPatch.context() as patch, dg.instance_for_test() as instance:
+        point_to(_sandbox, folder / "lake", patch)
+        patch.chdir(folder)
+        return First(execute(instance), folder / "lake")
+
+
 @pytest.fixture
 def sandbox(_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """The sandbox without faults and with an empty log; the environment points to it and to a lake of this test."""
-    for name in SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-    for name, value in {
-        "METTA_OBS_REPOS": REPO,
-        "METTA_OBS_LAKE": str(tmp_path / "lake"),
-        "GITHUB_TOKEN": "a-token",
-        "GITHUB_API_URL": _sandbox.github_url,
-        "DD_API_KEY": "an-api-key",
-        "DD_APP_KEY": "an-app-key",
-        "DD_URL": _sandbox.datadog_url,
-        "DD_ENV": "test",
-    }.items():
-        monkeypatch.setenv(name, value)
+    point_to(_sandbox, tmp_path / "lake", monkeypatch)
     monkeypatch.chdir(tmp_path)
-    _sandbox.clock.set(NOW)
-    for faults, requests in (
-        (_sandbox.faults, _sandbox.requests),
-        (_sandbox.datadog.faults, _sandbox.datadog.requests),
-    ):
-        faults.clear()
-        requests.clear()
+    for server in (_sandbox, _sandbox.datadog):
+        server.faults.clear()
+        server.requests.clear()
     return _sandbox
 
 
 @pytest.fixture
-def lake(sandbox: Sandbox, tmp_path: Path) -> Lake:
-    """The lake of this test."""
+def lake(first: First, sandbox: Sandbox, tmp_path: Path) -> Lake:
+    """The lake of this test: a copy of the first run's."""
+    shutil.copytree(first.folder, tmp_path / "lake")
     return Lake(str(tmp_path / "lake"))
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
+def run(lake: Lake) -> Iterator[Run]:
+    """Run a job of a fresh graph in this process, on the lake of this test."""
     with dg.instance_for_test() as instance:
-        yield instance
-
-
-@pytest.fixture
-def run(sandbox: Sandbox, instance: dg.DagsterInstance) -> Run:
-    """Run a job of a fresh graph in this process; `instants` configures the resource of that name."""
-
-    def execute(job: str = "everything", instants: dict[str, Any] | None = None, only: list[dg.AssetKey] | None = None):
-        config = {
-            "resources": {"instants": {"config": instants if instants is not None else {"as_of": TICK}}},
-            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-        }
-        return (
-            build_defs()
-            .resolve_job_def(job)
-            .execute_in_process(run_config=config, instance=instance, raise_on_error=False, asset_selection=only)
-        )
-
-    return execute
+        yield functools.partial(execute, instance)
 
 
 def metadata(result: dg.ExecuteInProcessResult) -> dict[str, dict[str, Any]]:

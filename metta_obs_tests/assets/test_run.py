@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,7 +16,7 @@ from metta_obs.lake.schemas import RAW_TABLES
 from metta_obs.lake.store import Lake
 from metta_obs.metrics.registry import CATALOGUE, SERIES
 from metta_obs.sandbox.sandbox import Sandbox
-from metta_obs_tests.assets.conftest import REPO, TICK, Run, failed_checks, failures, live_points, metadata
+from metta_obs_tests.assets.conftest import REPO, TICK, First, Run, failed_checks, failures, live_points, metadata
 
 TAGS = {"env:test", "org:acme", f"repo:{REPO}"}
 
@@ -30,17 +31,14 @@ def received(sandbox: Sandbox, tick: str = TICK) -> dict[str, float]:
     }
 
 
-def test_what_datadog_received_is_what_the_tables_and_the_dagster_ui_say(
-    run: Run, sandbox: Sandbox, lake: Lake
-) -> None:
-    result = run()
-    assert result.success, [event.message for event in result.all_events if event.is_failure]
-    stored = live_points(lake)
+def test_datadog_received_what_the_tables_and_the_dagster_ui_say(first: First, sandbox: Sandbox) -> None:
+    assert first.result.success, failures(first.result)
+    stored = live_points(first.lake)
     assert set(stored) == set(SERIES)
     values = {name: value for name, value in stored.items() if value is not None}
     assert len(values) >= 25
     assert received(sandbox) == values
-    shown = metadata(result)
+    shown = metadata(first.result)
     for metric in CATALOGUE.values():
         for series in metric.series:
             label = "value" if series is metric.series[0] else series.statistic
@@ -48,31 +46,28 @@ def test_what_datadog_received_is_what_the_tables_and_the_dagster_ui_say(
     assert shown["series"]["delivered"] == len(values)
 
 
-def test_raw_assets_say_what_they_did(run: Run) -> None:
-    first, second = metadata(run()), metadata(run())
+def test_raw_assets_say_what_they_did(first: First, run: Run) -> None:
+    before, second = metadata(first.result), metadata(run())
     for table in RAW_TABLES:
-        assert first[table]["complete"] is True
-        assert first[table]["rows_new"] == first[table]["dagster/row_count"] == second[table]["dagster/row_count"]
+        assert before[table]["complete"] is True
+        assert before[table]["rows_new"] == before[table]["dagster/row_count"] == second[table]["dagster/row_count"]
         assert second[table]["rows_new"] == second[table]["rows_changed"] == second[table]["rest_calls"] == 0
-    assert first["commits"]["rest_calls"] > 0
+    assert before["commits"]["rest_calls"] > 0
     assert second["branches"]["rest_not_modified"] > 0
     assert second["workflow_runs"]["quota_left_core"] > 0
 
 
 def test_a_second_run_sends_nothing_and_leaves_one_dashboard(run: Run, sandbox: Sandbox, lake: Lake) -> None:
-    run()
     dashboards, versions = dict(sandbox.datadog.dashboards), {table: lake.version(table) for table in RAW_TABLES}
-    assert dashboards
-    sandbox.datadog.requests.clear()
+    assert len(dashboards) == 1
     assert metadata(run())["series"]["delivered"] == 0
     assert {request.method for request in sandbox.datadog.requests} == {"GET"}
     assert sandbox.datadog.dashboards == dashboards
     assert {table: lake.version(table) for table in RAW_TABLES} == versions, "a table without news got a commit"
 
 
-def test_rematerialising_one_metric_asks_github_nothing(run: Run, sandbox: Sandbox) -> None:
-    before = metadata(run())["prs.open"]["value"]
-    sandbox.requests.clear()
+def test_rematerialising_one_metric_asks_github_nothing(first: First, run: Run, sandbox: Sandbox) -> None:
+    before = metadata(first.result)["prs.open"]["value"]
     result = run("metrics", {}, only=[dg.AssetKey(["metrics", "prs.open"])])
     assert result.success
     assert metadata(result)["prs.open"]["value"] == before
@@ -101,7 +96,6 @@ def broken(key: str) -> Iterator[None]:
 def test_one_broken_metric_is_red_and_named_and_holds_back_no_other(
     key: str, tick: str, run: Run, sandbox: Sandbox, lake: Lake
 ) -> None:
-    run()
     healthy = {name: value for name, value in live_points(lake).items() if value is not None}
     with broken(key):
         result = run(instants={"as_of": tick})
@@ -118,6 +112,7 @@ def test_one_broken_metric_is_red_and_named_and_holds_back_no_other(
 
 
 def test_datadog_down_is_red_and_the_next_run_makes_up_for_it(run: Run, sandbox: Sandbox, lake: Lake) -> None:
+    shutil.rmtree(lake.uri("deliveries"))
     sandbox.datadog.faults.add("status", "/api/v2/series", status=403)
     result = run()
     assert not result.success
@@ -152,9 +147,7 @@ def test_a_missing_token_stops_the_run_and_says_what_to_do(
 
 
 def test_a_replay_gives_the_live_values_and_sends_nothing(run: Run, sandbox: Sandbox, lake: Lake) -> None:
-    run()
     live = live_points(lake)
-    sandbox.datadog.requests.clear()
     result = run("replay", {"start": "2025-11-20T12:00:00Z", "end": TICK})
     assert result.success
     rows = lake.read("metric_points", REPO)
@@ -172,9 +165,8 @@ def test_a_manual_run_is_for_the_last_quarter_hour_of_github(run: Run, lake: Lak
     assert {moment.isoformat() for moment in lake.read("metric_points", REPO)["as_of"]} == {"2025-11-20T15:00:00+00:00"}
 
 
-def test_every_point_carries_its_evidence(run: Run, lake: Lake) -> None:
-    run()
-    for row in lake.read("metric_points", REPO).itertuples():
+def test_every_point_carries_its_evidence(first: First) -> None:
+    for row in first.lake.read("metric_points", REPO).itertuples():
         metric = SERIES[row.metric][1]
         assert row.code_version == metric.code_version
         assert set(json.loads(row.table_versions)) == set(metric.tables)

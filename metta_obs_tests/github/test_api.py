@@ -30,7 +30,8 @@ def test_every_answer_is_counted_as_github_counts_it(github: GitHub, empty: Benc
     first = github.get(WORKFLOWS)
     again = github.get(WORKFLOWS, etag=first.etag)
     github.graphql(document("probe"), PROBE)
-    assert again.not_modified and again.body is None
+    assert again.not_modified
+    assert again.body is None
     usage = github.usage
     assert (usage.rest_calls, usage.rest_not_modified) == (2, 1)  # the 503 too
     assert (usage.graphql_calls, usage.graphql_points) == (1, 1)
@@ -47,7 +48,8 @@ def test_asking_for_the_time_costs_nothing_and_proves_the_token(github: GitHub, 
     with pytest.raises(GitHubError) as error:
         github.now()
     assert reason(error) == "unauthorized"
-    assert "GITHUB_TOKEN" in error.value.detail and "a token" not in error.value.detail
+    assert "GITHUB_TOKEN" in error.value.detail
+    assert "a token" not in error.value.detail
 
 
 @pytest.mark.parametrize("address", ["", "/", "/api/v3", "/api/v3/"])
@@ -104,7 +106,8 @@ def test_what_another_try_cannot_mend_fails_at_once_and_says_what_to_do(
     with pytest.raises(GitHubError) as error:
         github.get(WORKFLOWS)
     assert reason(error) == expected
-    assert remedy in error.value.detail and f"GET {WORKFLOWS}" in error.value.detail
+    assert remedy in error.value.detail
+    assert f"GET {WORKFLOWS}" in error.value.detail
     assert len(empty.sandbox.requests) == 1
 
 

@@ -48,13 +48,16 @@ def beginning() -> list[e.Event]:
         e.RepositoryCreated(BORN, REPO, 5150),
         e.CommitsPushed(BORN + hour, REPO, e.DEFAULT_BRANCH, tuple(commit(f"c{n}", BORN + n * hour) for n in range(3))),
         e.WorkflowCreated(BORN + 2 * hour, REPO, 900, "Tests", ".github/workflows/tests.yml"),
-        e.PullOpened(BORN + 3 * hour, REPO, 1, "One", ADA, "one", (commit("own1", BORN), commit("own2", BORN + 2 * hour))),
-        e.PullOpened(BORN + 4 * hour, REPO, 2, "Two", BOT, "two", (commit("own3", BORN),), draft=True, labels=("deps",)),
+        e.PullOpened(BORN + 3 * hour, REPO, 1, "One", ADA, "one",
+                     (commit("own1", BORN), commit("own2", BORN + 2 * hour))),
+        e.PullOpened(BORN + 4 * hour, REPO, 2, "Two", BOT, "two", (commit("own3", BORN),), draft=True,
+                     labels=("deps",)),
         e.ReviewSubmitted(BORN + 5 * hour, REPO, 1, 70, BOB, "COMMENTED", "hm"),
         e.IssueCommentAdded(BORN + 6 * hour, REPO, 1, 80, BOB, "please"),
         e.ReviewCommentAdded(BORN + 7 * hour, REPO, 1, 90, BOB, "here", "one.py", 70),
         e.RunCreated(BORN + 8 * hour, REPO, 600, 900, 1, "push"),
-        e.AttemptCompleted(BORN + 9 * hour, REPO, 600, "failure", (job(1, BORN + 8 * hour, "failure", "a"), job(2, BORN + 8 * hour, name="b"))),
+        e.AttemptCompleted(BORN + 9 * hour, REPO, 600, "failure",
+                           (job(1, BORN + 8 * hour, "failure", "a"), job(2, BORN + 8 * hour, name="b"))),
         e.RunCreated(NOW - hour, REPO, 601, 900, 2, "push"),
         e.RunStatusChanged(NOW - hour, REPO, 601, "in_progress"),
     ]  # fmt: skip
@@ -184,12 +187,16 @@ def test_when_an_attempt_was_first_seen_completed_stays(bench: Bench) -> None:
     then(bench, e.RunAttemptStarted(LATER, REPO, 600, ADA), names=CI)
     then(bench, e.AttemptCompleted(LATER, REPO, 600, "failure", ()), names=CI)
     after = bench.lake.current("workflow_runs", REPO).set_index(["run_id", "attempt"])["first_completed_at"]
-    assert after[600, 1] == before[600] and after[600, 2] > before[600]
+    assert after[600, 1] == before[600]
+    assert after[600, 2] > before[600]
 
 
 def test_an_old_run_that_waits_for_an_approval_is_followed_without_widening_a_list(bench: Bench) -> None:
-    waiting = [e.RunCreated(LATER, REPO, 700, 900, 3, "push"), e.RunStatusChanged(LATER, REPO, 700, "waiting")]
-    flood = [e.RunCreated(LATER, REPO, 1000 + n, 900, 10 + n, "push") for n in range(80)]
+    waiting: list[e.Event] = [
+        e.RunCreated(LATER, REPO, 700, 900, 3, "push"),
+        e.RunStatusChanged(LATER, REPO, 700, "waiting"),
+    ]
+    flood: list[e.Event] = [e.RunCreated(LATER, REPO, 1000 + n, 900, 10 + n, "push") for n in range(80)]
     flood += [e.AttemptCompleted(LATER, REPO, 1000 + n, "success", (job(5000 + n, LATER),)) for n in range(80)]
     then(bench, *waiting, names=CI)
     bench.advance(days=2)
@@ -203,7 +210,7 @@ def test_an_old_run_that_waits_for_an_approval_is_followed_without_widening_a_li
 
 
 def test_lists_past_their_first_page_are_read_to_the_end(bench: Bench) -> None:
-    many = [e.IssueCommentAdded(LATER, REPO, 1, 2000 + n, BOB, "x") for n in range(130)]
+    many: list[e.Event] = [e.IssueCommentAdded(LATER, REPO, 1, 2000 + n, BOB, "x") for n in range(130)]
     many += [e.ReviewCommentAdded(LATER, REPO, 1, 3000 + n, BOB, "x", "one.py", 70) for n in range(115)]
     many += [e.ReviewCommentAdded(LATER, REPO, 1, 4000 + n, ADA, "x", "one.py", in_reply_to=90) for n in range(140)]
     many += [e.ReviewSubmitted(LATER, REPO, 1, 5000 + n, BOB, "COMMENTED") for n in range(105)]
@@ -226,7 +233,8 @@ def test_a_thousand_runs_in_a_minute_are_listed_and_in_a_second_refused(server: 
     ]
     bench = begin(server, tmp_path, born + runs)
     rows = bench.tick(names=CI)
-    assert not incomplete(rows) and len(bench.lake.current("workflow_runs", REPO)) == 1_100
+    assert not incomplete(rows)
+    assert len(bench.lake.current("workflow_runs", REPO)) == 1_100
     server.world.add(*(e.RunCreated(NOW, REPO, 20_000 + n, 900, n, "push") for n in range(1_001)))
     bench.advance(minutes=15)
     rows = bench.tick(names=CI)
@@ -246,4 +254,5 @@ def test_nothing_that_happened_before_a_removal_is_forgotten(bench: Bench) -> No
     then(bench, *CHANGES["force push"][1], names=GIT)
     versions = bench.lake.read("commits", REPO)
     dropped = set(versions["sha"][versions["deleted"]])
-    assert len(dropped) == 2 and all((versions["sha"] == sha).sum() == 2 for sha in dropped)
+    assert len(dropped) == 2
+    assert all((versions["sha"] == sha).sum() == 2 for sha in dropped)

@@ -125,7 +125,8 @@ def _actions(state: Repository, since: datetime) -> dict[str, Rows]:
             continue
         for attempt in run.attempts:
             runs[(run.id, attempt.number)] = {
-                "workflow_id": run.workflow_id, "event": run.event, "head_branch": run.head_branch, "head_sha": run.head_sha,
+                "workflow_id": run.workflow_id, "event": run.event, "head_branch": run.head_branch,
+                "head_sha": run.head_sha,
                 "status": attempt.status, "conclusion": attempt.conclusion, "created_at": run.created_at,
                 "started_at": attempt.run_started_at,
             }  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from metta_obs_tests import brute_force
-from metta_obs_tests.brute_force_basics import Answer, Completions
+from metta_obs_tests.brute_force_basics import Answer, Answers
 
 Expected = Mapping[tuple[str, datetime], Answer]
 DAY = timedelta(days=1)
@@ -20,6 +20,19 @@ CLOSE = 1e-9  # relative: means and percentiles may be summed in another order
 # How far before t the rows lie that a series needs; without them there is no point. Branches have no date.
 REACH = {"ci.tests_passing_on_main": 30 * DAY, "prs.open": 0 * DAY, "prs.stale_count_14d": 0 * DAY}
 UNDATED = ("branches.active", "branches.total")
+ALL_SERIES = (
+    "prs.open", "prs.merged_7d", "prs.closed_without_merge_7d", "prs.avg_time_to_merge_hours",
+    "prs.time_to_merge_p50_hours", "prs.time_to_merge_p90_hours", "prs.time_to_merge_p99_hours",
+    "prs.cycle_time_hours", "prs.cycle_time_p50_hours", "prs.cycle_time_p90_hours", "prs.cycle_time_p99_hours",
+    "prs.stale_count_14d", "prs.with_review_comments_pct", "prs.avg_comments_per_pr",
+    "prs.time_to_first_review_hours", "prs.time_to_first_review_p50_hours", "prs.time_to_first_review_p90_hours",
+    "prs.time_to_first_review_p99_hours", "branches.active", "branches.total", "commits.total_7d", "commits.hotfix",
+    "commits.reverts", "code.lines_added_7d", "code.lines_deleted_7d", "code.files_changed_7d",
+    "commits.direct_to_main_7d", "ci.workflow_runs_7d", "ci.failed_workflows_7d", "ci.tests_passing_on_main",
+    "ci.avg_workflow_duration_minutes", "ci.duration_p50_minutes", "ci.duration_p90_minutes",
+    "ci.duration_p99_minutes", "ci.success_rate_pct", "ci.flaky_runs_7d", "developers.active_7d",
+    "commits.per_developer_7d",
+)  # fmt: skip
 
 
 @dataclass
@@ -40,29 +53,45 @@ class Tally:
                 self.reasons[series, reason] += 1
 
 
-def judged(
-    instants: Iterable[datetime],
-    pulls: Mapping[datetime, Any],
-    window_start: datetime,
-    completions: Completions,
-    bots: Iterable[str] = (),
-    required: Iterable[str] = (),
-) -> dict[tuple[str, datetime], Answer]:
-    """The judge's answers. `pulls`: k -> the repository as that complete pull saw it.
+@dataclass
+class Pulls:
+    """The complete pulls of a repository, by their start k: what each saw, from when on it knew all that is dated, and
+    when the attempts of runs were first seen completed."""
 
-    "Let k(t) be the first complete pull that started at or after t"; "a count is 0 only when every table that it reads
-    was completely fetched for its window at k(t)".
-    """
-    answers: dict[tuple[str, datetime], Answer] = {}
-    bots, required = tuple(bots), tuple(required)
-    for t in instants:
-        later = [k for k in pulls if k >= t]
-        k = min(later, default=max(pulls))
-        for series, answer in brute_force.compute(pulls[k], t, k, bots, required, completions).items():
-            plain = series.removeprefix("github.")
-            covered = plain in UNDATED or window_start <= t - REACH.get(plain, 7 * DAY)
-            answers[series, t] = answer if later and covered else (None, 0, "incomplete_fetch")
-    return answers
+    saw: dict[datetime, Any] = field(default_factory=dict)
+    windows: dict[datetime, datetime] = field(default_factory=dict)
+    completions: dict[tuple[int, int], datetime] = field(default_factory=dict)
+
+    def note(self, k: datetime, repository: Any, window_start: datetime) -> None:
+        """A complete pull that began at k saw `repository` and knew all that is dated `window_start` or later."""
+        self.saw[k], self.windows[k] = repository, window_start
+        brute_force.remember_completions(repository, self.completions)
+
+    def first(self, t: datetime, reach: timedelta | None) -> datetime | None:
+        """ "Let k(t) be the first complete pull that started at or after t", of those that know what lies `reach` before
+        it ("a count is 0 only when every table that it reads was completely fetched for its window"; None: no window).
+        """
+        fit = [k for k in self.saw if k >= t and (reach is None or self.windows[k] <= t - reach)]
+        return min(fit, default=None)
+
+    def judged(
+        self, instants: Iterable[datetime], bots: Iterable[str] = (), required: Iterable[str] = ()
+    ) -> dict[tuple[str, datetime], Answer]:
+        """The judge's answer for every series at each instant."""
+        answers: dict[tuple[str, datetime], Answer] = {}
+        bots, required = tuple(bots), tuple(required)
+        for t in instants:
+            by_k: dict[datetime, Answers] = {}
+            for series in ALL_SERIES:
+                reach = None if series in UNDATED else REACH.get(series, 7 * DAY)
+                k = self.first(t, reach)
+                if k is None:
+                    answers[f"github.{series}", t] = (None, 0, "incomplete_fetch")
+                    continue
+                if k not in by_k:
+                    by_k[k] = brute_force.compute(self.saw[k], t, k, bots, required, self.completions)
+                answers[f"github.{series}", t] = by_k[k][f"github.{series}"]
+        return answers
 
 
 def differences(computed: pd.DataFrame, expected: Expected) -> list[str]:

@@ -28,6 +28,7 @@ from metta_obs.metrics.catalogue import Options
 from metta_obs.metrics.compute import compute
 from metta_obs.metrics.registry import CATALOGUE, SERIES
 from metta_obs.sandbox.clock import WorldClock
+from metta_obs.sandbox.events import RepositoryCreated
 from metta_obs.sandbox.sandbox import Sandbox
 from metta_obs.sandbox.world import World
 from metta_obs_tests import brute_force
@@ -38,6 +39,7 @@ from metta_obs_tests.metrics.worlds import BOTS, NOW, REPO, SLOT, SLOTS, START
 
 QUARTER = timedelta(minutes=15)
 LOOKBACK = timedelta(days=30)
+DEEPER = timedelta(days=16)  # the last pull knows so much more of the past
 SETTINGS = Options(frozenset(BOTS), ("CI", "No such workflow"))
 FAST_SEEDS = (6, 7, 44)
 COMPARED = ["metric", "as_of", "value", "n", "reason", "detail", "complete", "known_at"]
@@ -73,46 +75,27 @@ def the_repository(world: World, at: datetime | None = None) -> Any:
     return next(iter(world.state(at).values()))
 
 
-@dataclass
-class Known:
-    """A lake and what the judge needs of the pulls that filled it."""
-
-    lake: Lake
-    window: datetime
-    pulls: dict[datetime, Any] = field(default_factory=dict)
-    completions: dict[tuple[int, int], datetime] = field(default_factory=dict)
-
-    def judged(self, instants: Iterable[datetime], options: Options) -> dict[tuple[str, datetime], Answer]:
-        """The judge's answers."""
-        settings = (options.bots, options.required_workflows)
-        return judging.judged(instants, self.pulls, self.window, self.completions, *settings)
-
-    def note(self, k: datetime, repository: Any) -> None:
-        """A complete pull that began at k saw `repository`."""
-        self.pulls[k] = repository
-        brute_force.remember_completions(repository, self.completions)
-
-
 def from_records(
     world: World, ticks: dict[datetime, datetime], instants: set[datetime], options: Options, live: int
 ) -> Trial:
     """Judge the metrics over rows made straight from the records. `ticks`: t -> start of its pull; the first `live` of
-    them are computed at their time too, like all `instants` at the end."""
-    lake = MemoryLake()
-    known = Known(lake, min(ticks) - LOOKBACK)
-    computed = []
-    for t, k in sorted(ticks.items()):
-        known.note(k, the_repository(world, k))
-        lake.pull(known.pulls[k], REPO, k, known.window)
-        if len(known.pulls) <= live:
+    them are computed at their time too, like all `instants` at the end. The last pull reaches further back."""
+    lake, pulls, computed = MemoryLake(), judging.Pulls(), []
+    window = min(ticks) - LOOKBACK
+    for number, (t, k) in enumerate(sorted(ticks.items()), 1):
+        pulls.note(k, the_repository(world, k), window - (DEEPER if number == len(ticks) > 1 else timedelta(0)))
+        lake.pull(pulls.saw[k], REPO, k, pulls.windows[k])
+        if number <= live:
             computed.append(at_once(lake, [t], options))
-    return decided(known, computed, instants | set(ticks), options)
+    return decided(lake, pulls, computed, instants | set(ticks), options)
 
 
-def decided(known: Known, live: list[pd.DataFrame], instants: set[datetime], options: Options) -> Trial:
+def decided(
+    lake: Lake, pulls: judging.Pulls, live: list[pd.DataFrame], instants: set[datetime], options: Options
+) -> Trial:
     """Compare all instants, computed at once from the final tables, with the judge and with what was computed live."""
-    expected = known.judged(instants, options)
-    replayed = at_once(known.lake, instants, options)
+    expected = pulls.judged(instants, options.bots, options.required_workflows)
+    replayed = at_once(lake, instants, options)
     tally = judging.Tally()
     tally.note(expected)
     return Trial(judging.differences(replayed, expected), unlike(live, replayed), tally)
@@ -181,26 +164,29 @@ def through_collection(
 ) -> Trial:
     """Judge the whole chain: sandbox, collection over a socket, lake on disk, metrics; the last `live` ticks are
     computed at their time too, like all instants at the end."""
-    computed = []
+    pulls, computed, before = judging.Pulls(), [], None
+    window = min(ticks) - LOOKBACK
     with TemporaryDirectory() as folder, Sandbox(world=world) as sandbox:
-        known = Known(Lake(folder), min(ticks) - LOOKBACK)
-        before = None
-        for t, k in sorted(ticks.items()):
+        lake = Lake(folder)
+        for number, (t, k) in enumerate(sorted(ticks.items()), 1):
             world.clock.set(k)
-            collect(sandbox, known.lake, t, k)
+            if number == len(ticks) > 1:
+                window, before = window - DEEPER, None  # all is read anew
+            collect(sandbox, lake, t, k, window)
             before = as_polled(before, the_repository(world))
-            known.note(k, before)
-            if len(known.pulls) > len(ticks) - live:
-                computed.append(at_once(known.lake, [t], options))
-        return decided(known, computed, instants | set(ticks), options)
+            pulls.note(k, before, window)
+            if number > len(ticks) - live:
+                computed.append(at_once(lake, [t], options))
+        return decided(lake, pulls, computed, instants | set(ticks), options)
 
 
-def collect(sandbox: Sandbox, lake: Lake, t: datetime, k: datetime) -> None:
-    """All pulls for the instant t, at k by the sandbox's clock."""
+def collect(sandbox: Sandbox, lake: Lake, t: datetime, k: datetime, window: datetime) -> None:
+    """All pulls for the instant t, at k by the sandbox's clock, such that all since `window` is known."""
     github = GitHub(sandbox.github_url, "a token", NoWait(sandbox.clock))
+    lookback = ceil((t - window) / worlds.DAY) if lake.version("pulls") < 0 or window < oldest_known(lake) else 30
     for name in PULLS:
         rows = run_pull(
-            name, github=github, lake=lake, repo=REPO, as_of=t, lookback_days=LOOKBACK.days, pull_id=f"pull for {t}"
+            name, github=github, lake=lake, repo=REPO, as_of=t, lookback_days=lookback, pull_id=f"pull for {t}"
         )
         assert [row for row in rows if not row["complete"]] == []
         assert {row["started_at"] for row in rows} == {k}
@@ -255,17 +241,23 @@ def test_the_whole_chain_gives_the_counts_at_the_edges_with_bots_and_required_wo
     verify(collected_grid(5, 4, live=1))
 
 
+def test_an_empty_repository_counts_zero() -> None:
+    world = World(WorldClock(NOW, running=False), events=[RepositoryCreated(NOW - worlds.DAY, REPO, 1)])
+    trial = through_collection(world, {NOW: NOW + 3 * worlds.SECOND}, set(), Options(), live=0)
+    verify(trial)
+    assert trial.tally.points["github.commits.total_7d"] == trial.tally.points["github.branches.total"] == 1
+
+
 def test_restated_numbers_are_those_of_the_newest_knowledge() -> None:
-    world, lake = worlds.on_a_grid(6), MemoryLake()
+    world, lake, pulls = worlds.on_a_grid(6), MemoryLake(), judging.Pulls()
     ticks = [START + slot * SLOT for slot in (140, 150, 160)]
-    known = Known(lake, ticks[0] - LOOKBACK)
     for t in ticks:
-        known.note(t, the_repository(world, t))
-        lake.pull(known.pulls[t], REPO, t, known.window)
+        pulls.note(t, the_repository(world, t), ticks[0] - LOOKBACK)
+        lake.pull(pulls.saw[t], REPO, t, pulls.windows[t])
     instants = {START + slot * SLOT for slot in range(100, 161)}
-    as_first_known = known.judged(instants, Options())
-    known.pulls = {ticks[-1]: known.pulls[ticks[-1]]}
-    restated = known.judged(instants, Options())
+    as_first_known = pulls.judged(instants)
+    pulls.saw = {ticks[-1]: pulls.saw[ticks[-1]]}
+    restated = pulls.judged(instants)
     assert judging.differences(at_once(lake, instants, Options(), restated=True), restated) == []
     assert sum(as_first_known[key] != restated[key] for key in restated) > 20
 
@@ -280,7 +272,7 @@ def test_no_series_went_unjudged() -> None:
     ]
     points = sum((trial.tally.points for trial in trials), start=judging.Tally().points)
     reasons = {reason for trial in trials for _, reason in trial.tally.reasons}
-    assert set(points) == set(SERIES)
+    assert set(points) == set(SERIES) == {f"github.{key}" for key in judging.ALL_SERIES}
     assert len(SERIES) == 38
     assert min(points.values()) > 0
     assert reasons == {"no_data", "thin_sample", "not_observed", "not_listed", "incomplete_fetch"}

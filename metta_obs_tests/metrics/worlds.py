@@ -38,7 +38,7 @@ GHOST = Actor("ghost", 10137)
 DEPENDABOT = Actor("dependabot[bot]", 49699333, "Bot")
 PLAIN_BOT = Actor("copilot", 198982749, "Bot")  # a bot by its type only
 ACTORS: list[Actor | None] = [*PEOPLE, *PEOPLE, ROBO, GHOST, None, DEPENDABOT, PLAIN_BOT]
-BOTS = ("robo-clerk", "unlinked-robo")
+BOTS = ("robo-clerk[bot]", "Unlinked-Robo")
 
 SUBJECTS = (
     "Add the valve driver", "Fix the fuel gauge", "Hot-Fix the star tracker", "hotfix: thrust curve", "prehotfixed",
@@ -77,6 +77,7 @@ SIGNATURES = [
     Signature("dependabot[bot]", "49699333+dependabot[bot]@users.noreply.github.com"),
     Signature("Ada", "100+person-ada@users.noreply.github.com"),
     Signature("Ada", "Person-Ada@users.noreply.github.com"),
+    Signature("Ada", "100+ada-before-her-renaming@users.noreply.github.com"),
     Signature("Bo", "101+person-bo@users.noreply.github.com"),
     Signature("Somebody", "stranger@users.noreply.github.com"),
     Signature("Robo", "unlinked-robo@users.noreply.github.com"),
@@ -169,7 +170,7 @@ class Grid:
         log.append(happened.WorkflowStateChanged(self.slot(), REPO, rng.randint(1, 3), "disabled_manually"))
         for number in range(1, 31):
             log += self.pull(number)
-        log += self.undecided(31)
+        log += self.undecided(31) + self.relabelled(32) + self.relabelled(33)
         for _ in range(14):
             log += self.push()
         for number in range(1, 9):
@@ -268,6 +269,18 @@ class Grid:
             happened.PullReopened(second - SLOT, *place, who),
             happened.PullClosed(second, *place, who),
             happened.PullReopened(second, *place, who),
+        ]
+
+    def relabelled(self, number: int) -> list[happened.Event]:
+        """A pull request that gets or loses the label of a hotfix, and a review whose text is taken back."""
+        at, who, other = self.slot(100, 150), PEOPLE[0], PEOPLE[1]
+        labels, change = (("hotfix",), happened.PullUnlabeled) if number % 2 else ((), happened.PullLabeled)
+        return [
+            happened.PullOpened(at, REPO, number, "Tidy up", who, f"tidy-{number}", (), labels=labels),
+            happened.ReviewSubmitted(at + MINUTE, REPO, number, self.id(), other, "COMMENTED", "Why?"),
+            happened.PullMerged(at + SLOT, REPO, number, other),
+            change(at + 4 * SLOT, REPO, number, "hotfix", other),
+            happened.ReviewEdited(at + 5 * SLOT, REPO, number, self.serial, " "),
         ]
 
     def turn(self, number: int, at: datetime, known: dict[str, list[Any]]) -> happened.Event:
