@@ -39,13 +39,8 @@ def build_command(
         built = build(Settings.load().get("DD_ENV"), SERIES, only=file or None)
     except (CompileError, CheckError) as error:
         raise fail(error, 1) from error
-    TEMPLATES.mkdir(exist_ok=True)
-    for one in built:
-        target = TEMPLATES / f"{one.name}.json"
-        target.write_text(one.json)
-        console.print(
-            f"{one.source} -> {target.relative_to(Path.cwd()) if target.is_relative_to(Path.cwd()) else target}"
-        )
+    for one, target in zip(built, write(built, TEMPLATES), strict=True):
+        console.print(f"{one.source} -> {target}", markup=False)
 
 
 @app.command("push")

@@ -5,7 +5,8 @@ Here: the judgement of statuses, headers and GraphQL errors. Not here: the retry
 Reasons: unauthorized (401), forbidden (403), not_found (404), gone (410), blocked (451), rejected (409, 422 and other
 4xx), rate_limited, server_error (5xx), unreachable (no answer), bad_answer (cut or no JSON), too_heavy (GitHub gave up
 on a GraphQL query), partial (a GraphQL answer with holes), query_refused (GitHub does not know the query), truncated
-(fewer rows than GitHub states), future (GitHub's clock has not reached the instant asked for).
+(fewer rows than GitHub states), future (GitHub's clock has not reached the instant asked for); empty (409 of a
+repository without commits) is no trouble and never reaches the table `pulls`.
 Source: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api and
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 """

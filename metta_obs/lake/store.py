@@ -21,7 +21,7 @@ from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from metta_obs.lake.schemas import TABLES, Table
+from metta_obs.lake.schemas import TABLES, TIMESTAMP, Table
 
 Row = dict[str, Any]
 DERIVED = ("metric_points", "deliveries")
@@ -98,17 +98,19 @@ class Lake:
         """Append those of `rows` that are new or differ from their last known version, and mark `gone` as deleted.
 
         `rows` carry the table's own columns; of several with one key the last counts. `gone`: rows of `current()`
-        that GitHub no longer shows. Nothing is committed when nothing changed.
+        that GitHub no longer shows. Nothing is committed when nothing changed. What a pull that began later has stored
+        meanwhile does not count: "as known at `seen_at`" must not lack what this pull saw.
         """
         spec = TABLES[table]
         stored = self.read_arrow(table, repo)
+        stored = stored.filter(pc.less_equal(stored["seen_at"], pa.scalar(seen_at, TIMESTAMP)))
         known: dict[tuple[Any, ...], Row] = {_key(row, spec): row for row in _last_versions(stored, spec).to_pylist()}
         fresh = {_key(row, spec): row for row in self._typed(spec, repo, rows, seen_at, deleted=False).to_pylist()}
         changed = [row for key, row in fresh.items() if key not in known or _differs(row, known[key])]
         new = sum(_key(row, spec) not in known for row in changed)
         for row in [] if gone is None else gone[list(spec.key)].itertuples(index=False, name=None):
-            last = known[tuple(row)]
-            if not last["deleted"]:
+            last = known.get(tuple(row))
+            if last is not None and not last["deleted"]:
                 changed.append({**last, "seen_at": seen_at, "deleted": True})
         if changed:
             self._commit(table, pa.Table.from_pylist(changed, schema=spec.arrow))

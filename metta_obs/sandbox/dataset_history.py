@@ -37,9 +37,10 @@ def read_commit(row: Row) -> Commit:
     """A commit as in GET /commits/{sha}; without `stats` its lines are those of its files."""
     files = [_file(Row(f"{row.where}: a file", file)) for file in row.objects("files")]
     committed = row.optional_time("commit.committer.date") or row.time("commit.author.date")
-    parents = []
-    for parent in row.objects("parents"):
-        parents.append(parent if isinstance(parent, str) else Row(f"{row.where}: a parent", parent).text("sha"))
+    parents = [
+        parent if isinstance(parent, str) else Row(f"{row.where}: a parent", parent).text("sha")
+        for parent in row.objects("parents")
+    ]
     name = row.text("commit.author.name", "")
     email = row.text("commit.author.email", "")
     return Commit(

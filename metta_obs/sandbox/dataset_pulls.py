@@ -219,9 +219,10 @@ def _draft(row: Row, later: list[TimelineEvent]) -> bool:
 
 
 def _labels(row: Row, later: list[TimelineEvent]) -> list[str]:
-    labels = []
-    for label in row.objects("labels"):
-        labels.append(label if isinstance(label, str) else Row(f"{row.where}: a label", label).text("name"))
+    labels = [
+        label if isinstance(label, str) else Row(f"{row.where}: a label", label).text("name")
+        for label in row.objects("labels")
+    ]
     for event in reversed(later):
         said = event.extra.get("label")
         name = said.get("name") if isinstance(said, dict) else None

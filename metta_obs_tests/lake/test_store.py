@@ -134,6 +134,17 @@ def test_what_github_no_longer_shows_is_gone_and_still_known_for_the_past(lake: 
     assert lake.count("issue_comments") == 2
 
 
+def test_a_slow_pull_knows_what_it_saw_though_a_later_one_was_faster(lake: Lake) -> None:
+    later, rows = NOON + QUARTER, [comment(1), comment(2, body_characters=3)]
+    lake.append_versions("issue_comments", REPO, [comment(1), comment(2, body_characters=4), comment(3)], later)
+    gone = lake.current("issue_comments", REPO)
+    gone = gone[gone["comment_id"] == 3]  # which the slow pull never saw
+    assert lake.append_versions("issue_comments", REPO, rows, NOON, gone=gone) == Change(2, 0)
+    stored = lake.read("issue_comments", REPO)
+    assert bodies(stored[stored["seen_at"] == NOON]) == {1: 10, 2: 3}
+    assert bodies(lake.current("issue_comments", REPO)) == {1: 10, 2: 4, 3: 10}
+
+
 def test_of_one_row_given_twice_the_last_counts(lake: Lake) -> None:
     assert lake.append_versions("issue_comments", REPO, [comment(1), comment(1, body_characters=3)], NOON) == Change(
         1, 0

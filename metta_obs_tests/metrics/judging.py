@@ -68,8 +68,8 @@ class Pulls:
         brute_force.remember_completions(repository, self.completions)
 
     def first(self, t: datetime, reach: timedelta | None) -> datetime | None:
-        """ "Let k(t) be the first complete pull that started at or after t", of those that know what lies `reach` before
-        it ("a count is 0 only when every table that it reads was completely fetched for its window"; None: no window).
+        """ "Let k(t) be the first complete pull that started at or after t", of those that know what lies `reach`
+        before it: "every table that it reads was completely fetched for its window". None: there is no window.
         """
         fit = [k for k in self.saw if k >= t and (reach is None or self.windows[k] <= t - reach)]
         return min(fit, default=None)

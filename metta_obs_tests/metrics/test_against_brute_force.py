@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -165,14 +165,17 @@ def through_collection(
     """Judge the whole chain: sandbox, collection over a socket, lake on disk, metrics; the last `live` ticks are
     computed at their time too, like all instants at the end."""
     pulls, computed, before = judging.Pulls(), [], None
-    window = min(ticks) - LOOKBACK
+    first, last = min(ticks), max(ticks)
+    window = first - LOOKBACK
     with TemporaryDirectory() as folder, Sandbox(world=world) as sandbox:
         lake = Lake(folder)
         for number, (t, k) in enumerate(sorted(ticks.items()), 1):
             world.clock.set(k)
-            if number == len(ticks) > 1:
-                window, before = window - DEEPER, None  # all is read anew
-            collect(sandbox, lake, t, k, window)
+            lookback = LOOKBACK
+            if t == last > first:  # further back than what is known: all is read anew
+                lookback += timedelta(days=(last - first).days) + DEEPER
+                window, before = t - lookback, None
+            collect(sandbox, lake, t, k, lookback)
             before = as_polled(before, the_repository(world))
             pulls.note(k, before, window)
             if number > len(ticks) - live:
@@ -180,13 +183,12 @@ def through_collection(
         return decided(lake, pulls, computed, instants | set(ticks), options)
 
 
-def collect(sandbox: Sandbox, lake: Lake, t: datetime, k: datetime, window: datetime) -> None:
-    """All pulls for the instant t, at k by the sandbox's clock, such that all since `window` is known."""
+def collect(sandbox: Sandbox, lake: Lake, t: datetime, k: datetime, lookback: timedelta) -> None:
+    """All pulls for the instant t, at k by the sandbox's clock."""
     github = GitHub(sandbox.github_url, "a token", NoWait(sandbox.clock))
-    lookback = ceil((t - window) / worlds.DAY) if lake.version("pulls") < 0 or window < oldest_known(lake) else 30
     for name in PULLS:
         rows = run_pull(
-            name, github=github, lake=lake, repo=REPO, as_of=t, lookback_days=lookback, pull_id=f"pull for {t}"
+            name, github=github, lake=lake, repo=REPO, as_of=t, lookback_days=lookback.days, pull_id=f"pull for {t}"
         )
         assert [row for row in rows if not row["complete"]] == []
         assert {row["started_at"] for row in rows} == {k}
