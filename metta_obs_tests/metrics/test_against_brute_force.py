@@ -317,25 +317,25 @@ def _answers(log: list[Any]) -> dict[tuple[str, int], Answer]:
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("seed", range(100, 220))
+@pytest.mark.parametrize("seed", range(100, 112))
 def test_soak_on_a_grid(seed: int) -> None:
     verify(grid_trial(seed, live=8))
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("seed", range(10, 20))
+@pytest.mark.parametrize("seed", range(10, 12))
 def test_soak_over_a_month(seed: int) -> None:
     verify(month_trial(seed, 40, live=40))
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("seed", range(10, 16))
+@pytest.mark.parametrize("seed", range(10, 12))
 def test_soak_of_the_whole_chain_over_a_month(seed: int) -> None:
     verify(collected_month(seed, 25, live=25))
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("seed", range(20, 40))
+@pytest.mark.parametrize("seed", range(20, 23))
 def test_soak_of_the_whole_chain_on_a_grid(seed: int) -> None:
     verify(collected_grid(seed, 10, live=10))
 
