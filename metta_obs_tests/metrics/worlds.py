@@ -177,6 +177,7 @@ class Grid:
             log += self.branch(f"loose-{number}")
         for number in range(1, 61):
             log += self.run(number)
+        log += self.long_ago(61)
         if rng.random() < 0.5:
             log.append(happened.DefaultBranchRenamed(self.slot(60), REPO, "trunk"))
         if rng.random() < 0.5:
@@ -326,6 +327,16 @@ class Grid:
         if drawn < 25:
             return happened.ReviewCommentDeleted(*place, one("inline"))
         return happened.ReviewDismissed(*place, one("review"))
+
+    def long_ago(self, number: int) -> list[happened.Event]:
+        """The only run of a workflow, a month before some instant that is looked at."""
+        at, sha = START + self.rng.randint(15, 40) * SLOT, sha1(f"{number}".encode()).hexdigest()
+        ended = at + MINUTE
+        job = JobRun(number * 100, "job", self.rng.choice(("success", "failure")), at, ended)
+        return [
+            happened.RunCreated(at, REPO, number, 4, number, "push", happened.DEFAULT_BRANCH, sha),
+            happened.AttemptCompleted(ended, REPO, number, str(job.conclusion), (job,)),
+        ]
 
     def run(self, number: int) -> list[happened.Event]:
         """A workflow run with up to three attempts, which may still go on at the end, or be deleted."""
