@@ -89,7 +89,10 @@ class Processes:
     def stop(self) -> None:
         """End them all, and what they started."""
         for process in reversed(self._started):
-            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(ProcessLookupError):
+                # To the whole group, as a terminal does: a run that is active is then written down as failed, and does
+                # not make the schedule of the next demo wait for it.
+                os.killpg(process.pid, signal.SIGINT)
             try:
                 process.wait(STOPPED_WITHIN)
             except subprocess.TimeoutExpired:
