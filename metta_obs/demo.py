@@ -55,11 +55,15 @@ class Processes:
     def __init__(self, over: threading.Event) -> None:
         self._over = over
         self._started: list[subprocess.Popen[str]] = []
+        self._interrupted_whole: list[subprocess.Popen[str]] = []
 
     def start(
-        self, words: list[str], env: Mapping[str, str], folder: Path, *, listen: bool = False
+        self, words: list[str], env: Mapping[str, str], folder: Path, *, listen: bool = False, whole: bool = False
     ) -> subprocess.Popen[str]:
-        """Start `python WORDS`; `listen` gives its standard output to the caller."""
+        """Start `python WORDS`.
+
+        `listen` gives its standard output to the caller; `whole` has all that it starts interrupted with it.
+        """
         process = subprocess.Popen(
             [sys.executable, *words],
             env=dict(env),
@@ -71,6 +75,8 @@ class Processes:
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         self._started.append(process)
+        if whole:
+            self._interrupted_whole.append(process)
         return process
 
     def wait_for(self, *processes: subprocess.Popen[str]) -> subprocess.Popen[str]:
@@ -78,6 +84,7 @@ class Processes:
         while True:
             for process in processes:
                 if process.poll() is not None:
+                    self._sweep(process)
                     return process
             self.pause()
 
@@ -88,18 +95,24 @@ class Processes:
 
     def stop(self) -> None:
         """End them all, and what they started."""
-        for process in reversed(self._started):
+        for process in self._started[::-1]:
             with contextlib.suppress(ProcessLookupError):
-                # To the whole group, as a terminal does: a run that is active is then written down as failed, and does
-                # not make the schedule of the next demo wait for it.
-                os.killpg(process.pid, signal.SIGINT)
+                if process in self._interrupted_whole:
+                    os.killpg(process.pid, signal.SIGINT)
+                else:
+                    process.send_signal(signal.SIGINT)
             try:
                 process.wait(STOPPED_WITHIN)
             except subprocess.TimeoutExpired:
                 print(f"demo: process {process.pid} does not stop: killing it", file=sys.stderr)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # whatever it left behind
+            self._sweep(process)
             process.wait()
+
+    def _sweep(self, process: subprocess.Popen[str]) -> None:
+        """Kill what is left of its group. At once and only once: later the number may be another program's."""
+        self._started.remove(process)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _end_with_parent() -> None:
@@ -173,7 +186,10 @@ def serve(
 ) -> None:
     """Serve Dagster until it is stopped. Raises Stopped, or CannotStart where it or the sandbox ends by itself."""
     words = ["-W", "ignore", "-m", "dagster", "dev", "--workspace", str(ROOT / "workspace.yaml")]
-    dagster = processes.start([*words, "--port", str(port), "--log-level", "warning"], env, folder)
+    words += ["--port", str(port), "--log-level", "warning"]
+    # Interrupted as a terminal does it: a run that is active is then written down as failed, and the schedule of the
+    # next demo does not wait for it.
+    dagster = processes.start(words, env, folder, whole=True)
     threading.Thread(target=_announce, args=(dagster, port), daemon=True).start()
     ended = processes.wait_for(dagster, sandbox)
     raise CannotStart("Dagster ended by itself" if ended is dagster else "the simulated servers ended by themselves")

@@ -25,7 +25,7 @@ def once() -> int:
     Raises SettingsError or GitHubError, before any work, for a setting that is missing or wrong.
     """
     settings = Settings.load()
-    settings.repos  # noqa: B018  (says what is wrong with them)
+    settings.repos, settings.lookback_days  # noqa: B018  (says what is wrong with them)
     now = GitHub(settings.github_url, settings.github_token, CLOCK).now()
     check_datadog_keys(settings)
     instance = persistent_instance()

@@ -40,6 +40,7 @@ HOUR = 3600.0
 STALE_AFTER = pd.Timedelta(14, "D")
 MERGED_THIS_WEEK = "pulls?q=is%3Apr+is%3Amerged+merged%3A{week}"
 RESPONSES = ("reviews", "review_comments", "issue_comments")
+OWN_COMMIT = ["sha", "authored_at", "committed_at", "author_login", "author_email", "author_name"]
 
 
 @shared
@@ -220,10 +221,13 @@ def prs_time_to_merge(tables: Tables, t: Times, options: Options) -> dict[str, V
 )
 def prs_cycle_time(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     merged = humans(merged_in_week(tables["pull_requests"], t), options)
-    first = pd.Series([min((c["authored_at"] for c in own), default=pd.NaT) for own in merged["commits"]], merged.index)
-    first = pd.to_datetime(first, utc=True).astype("datetime64[us, UTC]")
-    start = first.where(first < merged["created_at"], merged["created_at"])
-    return distributed(distribution(merged, _hours(merged["merged_at"] - start), t))
+    commits = own_commits(merged)
+    commits = narrow(commits, t, commits["committed_at"])
+    columns = ["number", "merged_at", "at", "lo", "hi"]
+    begun = pd.concat([merged.assign(at=merged["created_at"]), commits.assign(at=commits["authored_at"])])[columns]
+    first = stretches(begun, "number").groupby(["number", "lo", "hi"], as_index=False)
+    first = first.agg(at=("at", "min"), merged_at=("merged_at", "first"))
+    return distributed(distribution(first, _hours(first["merged_at"] - first["at"]), t))
 
 
 @metric(
@@ -245,10 +249,11 @@ def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     events = history(pulls)
     by_human = is_human(events["actor_login"], events["actor_type"], options.bots)
     acts = events[(events["kind"] == "opened") | (events["kind"].isin(["reopened", "ready_for_review"]) & by_human)]
+    commits = commit_author(own_commits(pulls), options.bots).rename(columns={"committed_at": "at"})
     activity = pd.concat(
         [
             acts[[*keys, "at", "lo", "hi"]],
-            _human_commits(pulls, options),
+            commits.loc[commits["human"], ["number", "at", "lo", "hi"]],
             responses(tables, options)[[*keys, "at", "lo", "hi"]],
         ]
     )
@@ -257,17 +262,14 @@ def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     return counted(distinct(waiting, keys, t) - distinct(active, keys, t))
 
 
-def _human_commits(pulls: pd.DataFrame, options: Options) -> pd.DataFrame:
-    """Committer dates of the PRs' own commits by human authors: number, at, lo, hi."""
-    exploded = (
-        pulls[["number", "commits", "lo", "hi"]].explode("commits").dropna(subset=["commits"]).reset_index(drop=True)
-    )
-    names = ["committed_at", "author_login", "author_email", "author_name"]
-    listed = pd.DataFrame(exploded["commits"].tolist(), columns=["sha", "authored_at", *names]).reindex(columns=names)
-    rows = pd.concat([exploded[["number", "lo", "hi"]], listed], axis=1)
-    rows = commit_author(rows, options.bots)
-    rows["at"] = pd.to_datetime(rows["committed_at"], utc=True).astype("datetime64[us, UTC]")
-    return rows.loc[rows["human"], ["number", "at", "lo", "hi"]]
+def own_commits(pulls: pd.DataFrame) -> pd.DataFrame:
+    """The PRs' own commits, a row each: number, merged_at, lo and hi of the PR, and what `commits` holds of a commit."""
+    exploded = pulls[["number", "merged_at", "commits", "lo", "hi"]].explode("commits").dropna(subset=["commits"])
+    exploded = exploded.reset_index(drop=True)
+    listed = pd.DataFrame(exploded["commits"].tolist(), columns=OWN_COMMIT)
+    for column in ("authored_at", "committed_at"):
+        listed[column] = pd.to_datetime(listed[column], utc=True).astype("datetime64[us, UTC]")
+    return pd.concat([exploded.drop(columns="commits"), listed], axis=1)
 
 
 @metric(

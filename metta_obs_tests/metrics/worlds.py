@@ -154,6 +154,8 @@ class Grid:
     def __init__(self, seed: int, pollable: bool) -> None:
         self.rng = Random(f"grid {seed}")
         self.pollable = pollable
+        self.messages = [*SUBJECTS, *(f"Tidy up{body}" for body in BODIES)]
+        self.rng.shuffle(self.messages)
         self.serial = 0
 
     def events(self) -> list[happened.Event]:
@@ -168,11 +170,11 @@ class Grid:
                 happened.WorkflowCreated(START - 70 * SLOT, REPO, number, name, f".github/workflows/{number}.yml")
             )
         log.append(happened.WorkflowStateChanged(self.slot(), REPO, rng.randint(1, 3), "disabled_manually"))
+        for _ in range(14):
+            log += self.push()
         for number in range(1, 31):
             log += self.pull(number)
         log += self.undecided(31) + self.relabelled(32) + self.relabelled(33)
-        for _ in range(14):
-            log += self.push()
         for number in range(1, 9):
             log += self.branch(f"loose-{number}")
         for number in range(1, 61):
@@ -206,8 +208,8 @@ class Grid:
         rng = self.rng
         committed = at - rng.choice((0, 0, 0, 1, 4, 28, 40)) * SLOT
         authored = committed - rng.choice((0, 0, 2, 12)) * SLOT
-        if message is None:
-            message = rng.choice(SUBJECTS) + rng.choice(BODIES)
+        if message is None:  # each of them in each world, and then whatever comes
+            message = self.messages.pop() if self.messages else rng.choice(SUBJECTS) + rng.choice(BODIES)
         files = tuple(
             ChangedFile(f"part/{rng.randint(1, 12)}.py", "modified", rng.randint(0, 9), rng.randint(0, 9))
             if rng.random() < 0.8
@@ -244,7 +246,8 @@ class Grid:
         """A pull request with up to twelve things that happen to it."""
         rng, opened = self.rng, self.slot(0, SLOTS - 4)
         fork = rng.choice((happened.THIS_REPOSITORY,) * 4 + ("outsider/capsule", None))
-        head = rng.choice(HEADS) if fork == "outsider/capsule" else f"{rng.choice(HEADS[:-1])}-{number}"
+        own_heads = HEADS[:-1]
+        head = rng.choice(HEADS) if fork == "outsider/capsule" else f"{own_heads[number % len(own_heads)]}-{number}"
         log: list[happened.Event] = [
             happened.PullOpened(
                 opened, REPO, number, rng.choice(SUBJECTS), rng.choice(ACTORS), head, self.commits(opened),
@@ -273,7 +276,7 @@ class Grid:
         ]
 
     def relabelled(self, number: int) -> list[happened.Event]:
-        """A pull request that gets or loses the label of a hotfix, and a review whose text is taken back."""
+        """A pull request that gets or loses the label of a hotfix, and of which all that was said is taken back."""
         at, who, other = self.slot(100, 150), PEOPLE[0], PEOPLE[1]
         labels, change = (("hotfix",), happened.PullUnlabeled) if number % 2 else ((), happened.PullLabeled)
         return [
@@ -282,6 +285,10 @@ class Grid:
             happened.PullMerged(at + SLOT, REPO, number, other),
             change(at + 4 * SLOT, REPO, number, "hotfix", other),
             happened.ReviewEdited(at + 5 * SLOT, REPO, number, self.serial, " "),
+            happened.IssueCommentAdded(at + MINUTE, REPO, number, self.id(), other, "Why?"),
+            happened.IssueCommentDeleted(at + 6 * SLOT, REPO, number, self.serial),
+            happened.ReviewCommentAdded(at + MINUTE, REPO, number, self.id(), other, "Why?", "part/1.py"),
+            happened.ReviewCommentDeleted(at + 7 * SLOT, REPO, number, self.serial),
         ]
 
     def turn(self, number: int, at: datetime, known: dict[str, list[Any]]) -> happened.Event:
@@ -329,14 +336,27 @@ class Grid:
         return happened.ReviewDismissed(*place, one("review"))
 
     def long_ago(self, number: int) -> list[happened.Event]:
-        """The only run of a workflow, a month before some instant that is looked at."""
-        at, sha = START + self.rng.randint(15, 40) * SLOT, sha1(f"{number}".encode()).hexdigest()
-        ended = at + MINUTE
-        job = JobRun(number * 100, "job", self.rng.choice(("success", "failure")), at, ended)
-        return [
-            happened.RunCreated(at, REPO, number, 4, number, "push", happened.DEFAULT_BRANCH, sha),
-            happened.AttemptCompleted(ended, REPO, number, str(job.conclusion), (job,)),
-        ]
+        """The only run of a workflow that counts, a month before some instant that is looked at; others, which end the
+        other way, are for a pull request or on a branch of the same name elsewhere."""
+        first, sha = START + self.rng.randint(15, 40) * SLOT, sha1(f"{number}".encode()).hexdigest()
+        ends = self.rng.sample(("success", "failure"), 2)
+        log: list[happened.Event] = []
+        for position, (event, branch, source) in enumerate(
+            (
+                ("push", happened.DEFAULT_BRANCH, happened.THIS_REPOSITORY),
+                ("pull_request", happened.DEFAULT_BRANCH, happened.THIS_REPOSITORY),
+                ("pull_request_target", happened.DEFAULT_BRANCH, happened.THIS_REPOSITORY),
+                ("push", happened.DEFAULT_BRANCH, "outsider/capsule"),
+                ("push", "feature/valve", happened.THIS_REPOSITORY),
+            )
+        ):
+            at, run = first + position * SLOT, number + position
+            job = JobRun(run * 100, "job", ends[min(position, 1)], at, at + MINUTE)
+            log += [
+                happened.RunCreated(at, REPO, run, 4, run, event, branch, sha, source),
+                happened.AttemptCompleted(at + MINUTE, REPO, run, str(job.conclusion), (job,)),
+            ]
+        return log
 
     def run(self, number: int) -> list[happened.Event]:
         """A workflow run with up to three attempts, which may still go on at the end, or be deleted."""
