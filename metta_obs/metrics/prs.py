@@ -225,8 +225,10 @@ def prs_cycle_time(tables: Tables, t: Times, options: Options) -> dict[str, Valu
     commits = narrow(commits, t, commits["committed_at"])
     columns = ["number", "merged_at", "at", "lo", "hi"]
     begun = pd.concat([merged.assign(at=merged["created_at"]), commits.assign(at=commits["authored_at"])])[columns]
-    first = stretches(begun, "number").groupby(["number", "lo", "hi"], as_index=False)
-    first = first.agg(at=("at", "min"), merged_at=("merged_at", "first"))
+    known = stretches(begun, "number")
+    first = known.groupby(["number", "lo", "hi"], as_index=False).agg(
+        at=("at", "min"), merged_at=("merged_at", "first")
+    )
     return distributed(distribution(first, _hours(first["merged_at"] - first["at"]), t))
 
 
@@ -263,7 +265,7 @@ def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
 
 
 def own_commits(pulls: pd.DataFrame) -> pd.DataFrame:
-    """The PRs' own commits, a row each: number, merged_at, lo and hi of the PR, and what `commits` holds of a commit."""
+    """The PRs' own commits, a row each: number, merged_at, lo and hi of the PR, and what `commits` holds of each."""
     exploded = pulls[["number", "merged_at", "commits", "lo", "hi"]].explode("commits").dropna(subset=["commits"])
     exploded = exploded.reset_index(drop=True)
     listed = pd.DataFrame(exploded["commits"].tolist(), columns=OWN_COMMIT)
