@@ -104,8 +104,12 @@ class Lake:
         spec = TABLES[table]
         stored = self.read_arrow(table, repo)
         stored = stored.filter(pc.less_equal(stored["seen_at"], pa.scalar(seen_at, TIMESTAMP)))
-        known: dict[tuple[Any, ...], Row] = {_key(row, spec): row for row in _last_versions(stored, spec).to_pylist()}
         fresh = {_key(row, spec): row for row in self._typed(spec, repo, rows, seen_at, deleted=False).to_pylist()}
+        if spec.key:  # only rows that may be meant become Python objects: a pull brings few of many
+            first = spec.key[0]
+            meant = {row[first] for row in fresh.values()} | (set() if gone is None else set(gone[first].tolist()))
+            stored = stored.filter(pc.is_in(stored[first], pa.array(list(meant), stored.schema.field(first).type)))
+        known: dict[tuple[Any, ...], Row] = {_key(row, spec): row for row in _last_versions(stored, spec).to_pylist()}
         changed = [row for key, row in fresh.items() if key not in known or _differs(row, known[key])]
         new = sum(_key(row, spec) not in known for row in changed)
         for row in [] if gone is None else gone[list(spec.key)].itertuples(index=False, name=None):
@@ -211,8 +215,11 @@ def _last_versions(rows: pa.Table, spec: Table) -> pa.Table:
     order = rows.select([*spec.key, "seen_at"]).to_pandas(types_mapper=PANDAS_TYPES.get)
     keys = list(spec.key) or ["seen_at"]
     order["position"] = range(len(order))
-    if order.duplicated([*spec.key, "seen_at"]).any():
-        order["content"] = [json.dumps(row, default=str, sort_keys=True) for row in rows.to_pylist()]
+    rivals = order.duplicated([*spec.key, "seen_at"], keep=False).to_numpy()
+    if rivals.any():
+        order["content"] = ""
+        contents = [json.dumps(row, default=str, sort_keys=True) for row in rows.filter(rivals).to_pylist()]
+        order.loc[rivals, "content"] = contents
     order = order.sort_values([c for c in order.columns if c != "position"], kind="stable")
     last = order.drop_duplicates(keys, keep="last") if spec.key else order.tail(1)
     return rows.take(pa.array(sorted(last["position"]), pa.int64()))
