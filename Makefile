@@ -18,8 +18,8 @@ help: ## this list
 demo: .venv/ready ## everything against simulated servers, then Dagster on port 3000; ONCE=1 stops after the first run
 	@$(PY) -m metta_obs.demo $(if $(ONCE),--once)
 
-test: .venv/ready ## the tests; ARGS=… goes to pytest
-	@$(PY) -m pytest -q $(ARGS)
+test: .venv/ready ## the tests, on all cores; ARGS=… goes to pytest
+	@$(PY) -m pytest -q -n auto --dist loadfile $(ARGS)
 
 run: .venv/ready ## the main job once, for real: needs the settings of .env.sample in .env
 	@$(PY) -m metta_obs.cli.once

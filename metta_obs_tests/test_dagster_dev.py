@@ -36,7 +36,7 @@ RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status assetMat
 SCHEDULE = """query($at: RepositorySelector!) { schedulesOrError(repositorySelector: $at) {
     ... on Schedules { results { name scheduleState { status } } } } }"""
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("dagster dev")]
 
 
 @pytest.fixture(scope="module")

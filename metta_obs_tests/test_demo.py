@@ -100,6 +100,7 @@ def test_a_busy_port_is_one_line_that_names_it(tmp_path: Path, option: str) -> N
 
 
 @pytest.mark.heavy
+@pytest.mark.xdist_group("demo")
 def test_it_runs_once_beside_a_real_configuration_then_again_without_asking_for_everything(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("GITHUB_TOKEN=real\nMETTA_OBS_REPOS=real/real\nDD_URL=http://127.0.0.1:1\n")
     real = {"METTA_OBS_LAKE": str(tmp_path / "real"), "DAGSTER_HOME": str(tmp_path / "real"), "DD_API_KEY": "real"}
@@ -144,6 +145,7 @@ def answers(address: str) -> bool:
 
 
 @pytest.mark.heavy
+@pytest.mark.xdist_group("demo")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
 def test_whatever_ends_the_demo_ends_all_that_it_started(

@@ -334,7 +334,7 @@ def test_soak_over_a_month(seed: int) -> None:
 @pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(10, 12))
 def test_soak_of_the_whole_chain_over_a_month(seed: int) -> None:
-    verify(collected_month(seed, 25, live=25))
+    verify(collected_month(seed, 14, live=14))
 
 
 @pytest.mark.heavy

@@ -35,7 +35,8 @@ from metta_obs.sandbox.sandbox import Sandbox
 from metta_obs_tests.sandbox import github_world as world
 from metta_obs_tests.sandbox.specs import github_schema, need, openapi
 
-pytestmark = pytest.mark.heavy  # they need what scripts/fetch_specs brings
+# They need what scripts/fetch_specs brings, and share a world.
+pytestmark = [pytest.mark.heavy, pytest.mark.xdist_group("conformance")]
 DOCUMENTS = Path(__file__).parents[2] / "metta_obs" / "github"
 
 
