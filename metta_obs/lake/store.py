@@ -8,6 +8,7 @@ Here: reading, appending, the last known version. Not here: views as of an insta
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from metta_obs.lake.schemas import TABLES, TIMESTAMP, Table
 
+log = logging.getLogger(__name__)
 Row = dict[str, Any]
+COMPACTED_EVERY = 100  # commits: a quarter-hour's are few rows in many small files, and reading opens each
 DERIVED = ("metric_points", "deliveries")
 PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
@@ -63,9 +66,10 @@ class Lake:
         return self._read(self._open(table), table, repo)
 
     def snapshot(self, table: str, repo: str) -> tuple[pd.DataFrame, int]:
-        """Every stored row of a repository, and the table's version that they were read from."""
+        """Every row version of a repository, and the table's version that they were read from."""
         opened = self._open(table)
-        return to_frame(self._read(opened, table, repo)), -1 if opened is None else opened.version()
+        rows = _one_per_moment(self._read(opened, table, repo), TABLES[table])
+        return to_frame(rows), -1 if opened is None else opened.version()
 
     def read(self, table: str, repo: str | None = None) -> pd.DataFrame:
         """Every stored row as a frame: integers `Int64`, flags `boolean`, times `datetime64[us, UTC]`."""
@@ -131,15 +135,6 @@ class Lake:
             _check_columns(rows, schema.names, table)
             self._commit(table, pa.Table.from_pylist(list(rows), schema=schema))
 
-    def last_complete(self, repo: str, table: str) -> Row | None:
-        """The newest complete pull of a table (a row of `pulls`, its `state` decoded), or None."""
-        pulls = self.read_arrow("pulls", repo)
-        pulls = pulls.filter(pc.and_(pc.equal(pulls["table"], table), pulls["complete"]))
-        if not len(pulls):
-            return None
-        newest: Row = max(pulls.to_pylist(), key=lambda row: (row["started_at"], row["ended_at"]))
-        return {**newest, "state": json.loads(newest["state"] or "{}")}
-
     @staticmethod
     def _read(opened: DeltaTable | None, table: str, repo: str | None, more: str = "") -> pa.Table:
         schema = TABLES[table].arrow
@@ -167,8 +162,8 @@ class Lake:
         versions = [{"repo": repo, **row, "seen_at": seen_at, "deleted": deleted} for row in rows]
         return pa.Table.from_pylist(versions, schema=spec.arrow)
 
-    # Two processes that create one table, or a store that answers late: the loser's commit fails as a whole and is
-    # made again. Appends themselves never conflict.
+    # Two processes that create one table, one that merges files beside one that appends, or a store that answers late:
+    # the loser's commit fails as a whole and is made again. Appends themselves never conflict.
     @retry(
         retry=retry_if_exception_type(DeltaError),
         stop=stop_after_attempt(5),
@@ -176,14 +171,26 @@ class Lake:
         reraise=True,
     )
     def _commit(self, table: str, rows: pa.Table) -> None:
+        opened = self._open(table)
         write_deltalake(
-            self.uri(table),
+            self.uri(table) if opened is None else opened,
             rows,
             mode="append",
             schema_mode="merge",
             description=TABLES[table].meaning,
             storage_options=self._storage_options(),
         )
+        if opened is not None and opened.version() % COMPACTED_EVERY == 0:
+            _compact(opened, table)
+
+
+def _compact(opened: DeltaTable, table: str) -> None:
+    """Merge the table's small files, and remove those that were merged a week ago. The rows stay what they are."""
+    try:
+        opened.optimize.compact()
+        opened.vacuum(dry_run=False)
+    except (DeltaError, OSError) as error:  # the rows are stored; the next hundredth commit tries again
+        log.warning("the files of the table %s were not merged: %s", table, error)
 
 
 def to_frame(rows: pa.Table) -> pd.DataFrame:
@@ -210,19 +217,27 @@ def _differs(row: Row, known: Row) -> bool:
     return any(row[name] != known[name] for name in row if name != "seen_at")
 
 
+def _one_per_moment(rows: pa.Table, spec: Table) -> pa.Table:
+    """One row per key and `seen_at`: of several that were stored within a second the one with the greatest content, so
+    that every reader takes the same."""
+    moments = rows.select([*spec.key, "seen_at"]).to_pandas(types_mapper=PANDAS_TYPES.get)
+    rivals = moments.duplicated(keep=False).to_numpy()
+    if not rivals.any():
+        return rows
+    contents = [json.dumps(row, default=str, sort_keys=True) for row in rows.filter(rivals).to_pylist()]
+    greatest = moments[rivals].assign(content=contents).sort_values("content", kind="stable")
+    greatest = greatest.drop_duplicates(list(moments.columns), keep="last")
+    chosen = ~rivals
+    chosen[greatest.index] = True
+    return rows.filter(chosen)
+
+
 def _last_versions(rows: pa.Table, spec: Table) -> pa.Table:
-    """The last version per key: the greatest `seen_at`; among equals the greatest content, for stability."""
-    order = rows.select([*spec.key, "seen_at"]).to_pandas(types_mapper=PANDAS_TYPES.get)
-    keys = list(spec.key) or ["seen_at"]
-    order["position"] = range(len(order))
-    rivals = order.duplicated([*spec.key, "seen_at"], keep=False).to_numpy()
-    if rivals.any():
-        order["content"] = ""
-        contents = [json.dumps(row, default=str, sort_keys=True) for row in rows.filter(rivals).to_pylist()]
-        order.loc[rivals, "content"] = contents
-    order = order.sort_values([c for c in order.columns if c != "position"], kind="stable")
-    last = order.drop_duplicates(keys, keep="last") if spec.key else order.tail(1)
-    return rows.take(pa.array(sorted(last["position"]), pa.int64()))
+    """The last version per key: the one with the greatest `seen_at`."""
+    rows = _one_per_moment(rows, spec)
+    order = rows.select([*spec.key, "seen_at"]).to_pandas(types_mapper=PANDAS_TYPES.get).sort_values("seen_at")
+    last = order.drop_duplicates(list(spec.key), keep="last") if spec.key else order.tail(1)
+    return rows.take(pa.array(sorted(last.index), pa.int64()))
 
 
 def _quoted(text: str) -> str:

@@ -19,8 +19,12 @@ from uuid import uuid4
 import boto3
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+from deltalake.table import TableOptimizer
 from moto.server import ThreadedMotoServer
 
+from metta_obs.lake import store
 from metta_obs.lake.schemas import TABLES
 from metta_obs.lake.store import Change, Lake
 
@@ -81,6 +85,11 @@ def pull_row(started_at: datetime, **changes: Any) -> Row:
         "state": '{"mark": 1}',
     }
     return row | {"started_at": started_at, "ended_at": started_at, "window_start": NOON - timedelta(days=30)} | changes
+
+
+def at(step: int) -> datetime:
+    """A time for each step."""
+    return NOON + step * QUARTER
 
 
 def bodies(frame: pd.DataFrame) -> dict[int, int]:
@@ -210,19 +219,6 @@ def test_a_misspelt_or_forgotten_column_is_an_error_and_writes_nothing(lake: Lak
 # --- coverage and points
 
 
-def test_the_last_complete_pull_is_the_newest_that_is_complete(lake: Lake) -> None:
-    assert lake.last_complete(REPO, "issue_comments") is None
-    lake.append("pulls", [pull_row(NOON), pull_row(NOON + 2 * QUARTER, complete=False, state=None)])
-    lake.append("pulls", [pull_row(NOON + QUARTER, state='{"mark": 2}'), pull_row(NOON - QUARTER)])
-    lake.append(
-        "pulls", [pull_row(NOON + 3 * QUARTER, table="reviews"), pull_row(NOON + 3 * QUARTER, repo="acme/other")]
-    )
-    found = lake.last_complete(REPO, "issue_comments")
-    assert found is not None
-    assert (found["started_at"], found["state"]) == (NOON + QUARTER, {"mark": 2})
-    assert lake.last_complete(REPO, "commits") is None
-
-
 @everywhere
 def test_a_crash_between_rows_and_coverage_only_repeats_work(lake: Lake, root: str) -> None:
     twin = Lake(f"{root}-twin")
@@ -244,7 +240,7 @@ def test_a_crash_between_rows_and_coverage_only_repeats_work(lake: Lake, root: s
     mine, other = (each.read("issue_comments").sort_values(order, ignore_index=True) for each in (lake, twin))
     pd.testing.assert_frame_equal(mine, other)
     assert lake.version("issue_comments") == twin.version("issue_comments") == 1
-    assert lake.last_complete(REPO, "issue_comments") == twin.last_complete(REPO, "issue_comments")
+    pd.testing.assert_frame_equal(lake.read("pulls"), twin.read("pulls"))
 
 
 def point(as_of: datetime, **changes: Any) -> Row:
@@ -279,15 +275,64 @@ def test_a_snapshot_says_which_version_it_is_of(lake: Lake) -> None:
         assert (len(frame), version) == (step + 1, step)
 
 
+def stored_files(lake: Lake, table: str) -> int:
+    """How many files make up the table now."""
+    return len(DeltaTable(lake.uri(table), storage_options=lake._storage_options()).file_uris())
+
+
+@everywhere
+def test_a_year_of_small_commits_does_not_become_a_year_of_small_files(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "COMPACTED_EVERY", 6)
+    for step in range(20):
+        lake.append_versions("issue_comments", REPO, [comment(step), comment(100, body_characters=step)], at(step))
+    assert stored_files(lake, "issue_comments") < 10
+    rows = lake.read("issue_comments").sort_values(["comment_id", "seen_at"])
+    assert rows["comment_id"].tolist() == [*range(20), *[100] * 20]
+    assert rows["body_characters"].tolist()[20:] == list(range(20))
+    assert bodies(lake.current("issue_comments", REPO))[100] == 19
+
+
+def test_files_that_cannot_be_merged_keep_their_rows(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise DeltaError("another process was faster")
+
+    monkeypatch.setattr(store, "COMPACTED_EVERY", 1)
+    monkeypatch.setattr(TableOptimizer, "compact", refuse)
+    for step in range(3):
+        lake.append_versions("issue_comments", REPO, [comment(step)], at(step))
+    assert sorted(bodies(lake.current("issue_comments", REPO))) == [0, 1, 2]
+    assert "issue_comments were not merged: another process was faster" in caplog.text
+
+
+def test_two_versions_of_one_second_read_the_same_in_whatever_order_they_were_stored(tmp_path: Path) -> None:
+    versions = [comment(1, body_characters=characters) for characters in (7, 8)]
+    seen = []
+    for order in (versions, versions[::-1]):
+        lake = Lake(str(tmp_path / str(len(seen))))
+        for row in order:
+            lake.append_versions("issue_comments", REPO, [row, comment(2)], NOON)
+        frame, _ = lake.snapshot("issue_comments", REPO)
+        assert len(lake.read("issue_comments")) == 3
+        assert len(frame) == 2
+        seen.append((bodies(frame), bodies(lake.current("issue_comments", REPO))))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == seen[0][1]
+
+
 # --- two writers
 
 WRITER = """
 import sys, time
 from datetime import datetime, timedelta, UTC
 from pathlib import Path
-from metta_obs.lake.store import Lake
+from metta_obs.lake import store
 root, number, gate, repo = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
-lake = Lake(root)
+store.COMPACTED_EVERY = int(sys.argv[5])
+lake = store.Lake(root)
 noon = datetime(2025, 10, 20, 12, tzinfo=UTC)
 (gate / f"ready-{number}").touch()
 while not (gate / "go").exists():
@@ -303,13 +348,14 @@ for step in range(4):
 """
 
 
-def write_together(root: str, gate: Path, repos: tuple[str, str]) -> None:
+def write_together(root: str, gate: Path, repos: tuple[str, str], compacted_every: int) -> None:
     """Two processes that begin at the same moment, with no table there yet."""
     gate.mkdir()
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    every = str(compacted_every)
     here = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, root, str(number), str(gate), repo], env=here)
+        subprocess.Popen([sys.executable, "-c", WRITER, root, str(number), str(gate), repo, every], env=here)
         for number, repo in enumerate(repos)
     ]
     try:
@@ -328,15 +374,16 @@ def wait_for(done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.parametrize("compacted_every", [100, 2], ids=["", "files are merged meanwhile"])
 @pytest.mark.parametrize(
     ("root", "repos"),
     [("folder", (REPO, REPO)), ("s3", (REPO, "acme/other"))],
     indirect=["root"],
 )
 def test_two_writers_at_once_lose_nothing_even_where_both_make_the_table(
-    root: str, tmp_path: Path, repos: tuple[str, str]
+    root: str, tmp_path: Path, repos: tuple[str, str], compacted_every: int
 ) -> None:
-    write_together(root, tmp_path / "gate", repos)
+    write_together(root, tmp_path / "gate", repos, compacted_every)
     lake = Lake(root)
     for number, repo in enumerate(repos):
         expected = {number * 1000 + step * 10 + row for step in range(4) for row in range(3)} | {5}
@@ -349,4 +396,4 @@ def test_two_writers_at_once_lose_nothing_even_where_both_make_the_table(
     assert len(contested) == 8  # every version of the row that both write
     newest = contested[contested["repo"] == repos[1]].sort_values("seen_at").iloc[-1]
     assert bodies(lake.current("issue_comments", repos[1]))[5] == newest["body_characters"] == 103
-    assert lake.version("issue_comments") == 7
+    assert lake.version("issue_comments") == 7 or compacted_every == 2
