@@ -7,6 +7,7 @@ fails the run, and the others go on to Datadog.
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_plus
 
 import dagster as dg
 import pandas as pd
@@ -37,12 +38,18 @@ def metric_of(key: dg.AssetKey) -> Metric:
 def _spec(metric: Metric) -> dg.AssetSpec:
     sent = "\n".join(f"- `{series.name}` ({series.unit}, {series.statistic})" for series in metric.series)
     reach = f"{metric.reach.days} days before t" if metric.reach else "the instant t"
+    verify = "GitHub has no page that shows the same."
+    if metric.link:
+        verify = (
+            f"To verify on GitHub: `{unquote_plus(metric.link)}` under the repository's address; the last "
+            "materialisation has the whole link."
+        )
     return dg.AssetSpec(
         metric_key(metric),
         deps=[raw_key(table) for table in metric.tables],
         description=(
             f"**{metric.title}**\n\n{metric.definition}\n\nWindow: {reach}. Tables: {', '.join(metric.tables)}.\n\n"
-            f"In Datadog, per repository:\n\n{sent}\n\nThe last materialisation has the link to verify it on GitHub."
+            f"In Datadog, per repository:\n\n{sent}\n\n{verify}"
         ),
         group_name=metric.group,
         kinds={"pandas"},

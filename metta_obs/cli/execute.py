@@ -17,6 +17,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from metta_obs.assets.dashboards import DASHBOARDS_KEY
 from metta_obs.assets.delivery import SERIES_KEY
 from metta_obs.assets.resources import PROGRESS, LakeResource, SettingsResource
 from metta_obs.definitions import build_defs
@@ -32,12 +33,16 @@ COUNTS = ("rest_calls", "rest_not_modified", "graphql_calls", "graphql_points")
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did: its points (rows of `metric_points`, as configured names in `name`), requests and deliveries."""
+    """What a run did: its points (rows of `metric_points`, as configured names in `name`), requests and deliveries.
+
+    `dashboards`: how many of how many Datadog lacked or had otherwise, "" where the run had nothing to do with them.
+    """
 
     success: bool
     points: pd.DataFrame
     api: dict[str, int]
     delivered: int
+    dashboards: str
     remarks: list[str]
 
     @property
@@ -76,7 +81,8 @@ def run(
         )
     lake = Lake(settings.get("METTA_OBS_LAKE"), derived_root or None)
     points = _points(lake, settings, instants, result)
-    return Report(result.success, points, _api(lake, settings, result.run_id), _delivered(result), _remarks(result))
+    api = _api(lake, settings, result.run_id)
+    return Report(result.success, points, api, _delivered(result), _dashboards(result), _remarks(result))
 
 
 def _points(
@@ -124,6 +130,11 @@ def _delivered(result: dg.ExecuteInProcessResult) -> int:
     return int(_materialized(result, SERIES_KEY).get("delivered", 0))
 
 
+def _dashboards(result: dg.ExecuteInProcessResult) -> str:
+    metadata = _materialized(result, DASHBOARDS_KEY)
+    return f"{metadata.get('changed', 0)} of {metadata['built']}" if metadata else ""
+
+
 def _remarks(result: dg.ExecuteInProcessResult) -> list[str]:
     """Why steps failed and why nothing was sent, a line each."""
     remarks = []
@@ -133,7 +144,7 @@ def _remarks(result: dg.ExecuteInProcessResult) -> list[str]:
             said = data.user_failure_data.description if data.user_failure_data else None
             error = data.error.cause if data.error and data.error.cause else data.error
             remarks.append(said or (error.message.strip() if error else f"{event.step_key} failed"))
-    for key in (SERIES_KEY, dg.AssetKey(["datadog", "dashboards"])):
+    for key in (SERIES_KEY, DASHBOARDS_KEY):
         metadata = _materialized(result, key)
         remarks += [str(metadata[name]) for name in ("not_sent", "too_old_detail") if name in metadata]
     return remarks

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -166,7 +167,7 @@ def replay(
     )
     if metric:
         points = report.points[report.points["metric"] == name].reset_index(drop=True)
-        report = type(report)(report.success, points, report.api, report.delivered, report.remarks)
+        report = replace(report, points=points)
     if json:
         print(as_json(report, iso(last), settings.get("DD_ENV")))
         print_remarks(report.remarks)

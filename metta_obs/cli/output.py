@@ -97,7 +97,8 @@ def print_summary(report: Report, console: Console) -> None:
     console.print(
         f"GitHub: {api['rest_calls']} REST requests, {api['rest_not_modified']} not modified, "
         f"{api['graphql_calls']} GraphQL requests ({api['graphql_points']} points). "
-        f"Delivered to Datadog: {report.delivered} points."
+        f"Delivered to Datadog: {report.delivered} points"
+        + (f", dashboards: {report.dashboards} created or updated." if report.dashboards else ".")
     )
     for remark in report.remarks:
         console.print(remark, style="red" if not report.success else "yellow", markup=False, highlight=False)

@@ -54,7 +54,8 @@ def test_the_whole_job_runs_and_the_web_interface_will_show_it(
     assert run_once() == 0
     said = capsys.readouterr().out
     assert all(key in said for key in CATALOGUE)
-    assert f"Delivered to Datadog: {len(sandbox.datadog.series)} points" in said
+    delivered = f"Delivered to Datadog: {len(sandbox.datadog.series)} points, dashboards: 1 of 1 created or updated."
+    assert delivered in " ".join(said.split())
     assert len(sandbox.datadog.series) > len(CATALOGUE)
     assert len(sandbox.datadog.dashboards) == 1
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
