@@ -66,16 +66,18 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one process. `values`: what the environment and `.env` say, by name."""
+    """The settings of one process. `values`: what the environment and `.env` say, by name; `said_by`: which of them."""
 
     values: Mapping[str, str] = field(repr=False)
+    said_by: Mapping[str, str] = field(default_factory=dict, repr=False)
     _secrets: dict[str, tuple[str | None, str]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, overrides: Mapping[str, str] | None = None) -> Settings:
         """From the environment, over the lines of `.env` in the working folder; `overrides` beat both."""
         from_file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
-        return cls({**from_file, **os.environ, **(overrides or {})})
+        said_by = {**dict.fromkeys(from_file, ".env"), **dict.fromkeys(os.environ, "environment")}
+        return cls({**from_file, **os.environ, **(overrides or {})}, said_by)
 
     def get(self, name: str) -> str:
         """The value of a setting that is no secret, or its default."""
@@ -91,7 +93,7 @@ class Settings:
     def source(self, name: str) -> str:
         """Where a setting's value comes from, in words: never the value of a secret."""
         if self.values.get(name, "").strip():
-            return "environment"
+            return self.said_by.get(name, "command line")
         if SETTINGS[name].secret:
             return self._looked_up(name)[1]
         return "default" if SETTINGS[name].default else "not set"

@@ -19,6 +19,7 @@ from metta_obs.lake.store import Lake
 from metta_obs.metrics.compute import FAILURES
 from metta_obs.metrics.registry import CATALOGUE
 
+CHECKS_STEP = "checks"
 COMPLETE = "complete"
 PRESENT = "present"
 ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -44,32 +45,52 @@ PRESENT_CHECKS = [
 ]
 
 
+class Missing(NamedTuple):
+    """Something that is not there: a table or a series of a repository, and why."""
+
+    repo: str
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.repo} {self.what}: {self.why}"
+
+
 class Lacking(NamedTuple):
-    """What one check found: what fails it for good, and what is only worth a warning, a line each."""
+    """What one check found: what fails it for good, and what is only worth a warning."""
 
-    red: list[str]
-    amber: list[str]
+    red: list[Missing]
+    amber: list[Missing]
 
 
-@dg.multi_asset_check(name="checks", specs=[*COMPLETE_CHECKS, *PRESENT_CHECKS], can_subset=True)
+@dg.multi_asset_check(name=CHECKS_STEP, specs=[*COMPLETE_CHECKS, *PRESENT_CHECKS], can_subset=True)
 def checks(
     context: dg.AssetCheckExecutionContext, settings: SettingsResource, lake: LakeResource, instants: Instants
 ) -> Iterator[dg.AssetCheckResult]:
     store = lake.open()
     pulls = {repo: store.read("pulls", repo).sort_values("started_at") for repo in settings.repos()}
     points = {repo: _newest_points(store, repo, instants) for repo in settings.repos()}
-    red = []
+    red: list[Missing] = []
     for check in sorted(context.selected_asset_check_keys):
         if check.asset_key.path[0] == METRICS:
             names = [series.name for series in metric_of(check.asset_key).series]
             lacking = [absent(rows, names, repo) for repo, rows in points.items()]
         else:
             lacking = [incomplete(rows, PULLS[check.asset_key.path[-1]], repo) for repo, rows in pulls.items()]
-        found = Lacking([line for one in lacking for line in one.red], [line for one in lacking for line in one.amber])
+        found = Lacking([item for one in lacking for item in one.red], [item for one in lacking for item in one.amber])
         red += found.red
         yield _result(check, found)
     if red:
-        raise dg.Failure(f"{len(red)} things are missing:\n" + "\n".join(red), allow_retries=False)
+        raise dg.Failure(by_cause(red), allow_retries=False)
+
+
+def by_cause(missing: list[Missing]) -> str:
+    """What is missing in words, each cause once with all that it took away."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    for item in missing:
+        causes.setdefault((item.repo, item.why), []).append(item.what)
+    lines = [f"{repo}: {why}\n  missing: {', '.join(named)}" for (repo, why), named in causes.items()]
+    return f"{len(missing)} tables and values are missing:\n" + "\n".join(lines)
 
 
 def incomplete(pulls: pd.DataFrame, tables: tuple[str, ...], repo: str) -> Lacking:
@@ -78,9 +99,9 @@ def incomplete(pulls: pd.DataFrame, tables: tuple[str, ...], repo: str) -> Lacki
     for table in tables:
         rows = pulls[pulls["table"] == table]
         if rows.empty:
-            red.append(f"{repo} {table}: never pulled")
+            red.append(Missing(repo, table, "never pulled"))
         elif not rows.iloc[-1]["complete"]:
-            red.append(f"{repo} {table}: {rows.iloc[-1]['reason']}: {rows.iloc[-1]['detail']}")
+            red.append(Missing(repo, table, f"{rows.iloc[-1]['reason']}: {rows.iloc[-1]['detail']}"))
     return Lacking(red, [])
 
 
@@ -90,11 +111,11 @@ def absent(points: pd.DataFrame, names: list[str], repo: str) -> Lacking:
     found = Lacking([], [])
     for name in names:
         if name not in newest:
-            found.red.append(f"{repo} {name}: never computed")
+            found.red.append(Missing(repo, name, "never computed"))
         elif pd.isna(newest[name]["value"]):
             reason, detail = newest[name]["reason"], newest[name]["detail"]
-            line = f"{repo} {name}: {reason}" + (f": {detail}" if isinstance(detail, str) else "")
-            (found.red if reason in FAILURES else found.amber).append(line)
+            why = f"{reason}: {detail}" if isinstance(detail, str) else str(reason)
+            (found.red if reason in FAILURES else found.amber).append(Missing(repo, name, why))
     return found
 
 
@@ -106,7 +127,7 @@ def _newest_points(lake: Lake, repo: str, instants: Instants) -> pd.DataFrame:
 
 
 def _result(check: dg.AssetCheckKey, found: Lacking) -> dg.AssetCheckResult:
-    lines = [*found.red, *found.amber]
+    lines = [str(item) for item in (*found.red, *found.amber)]
     return dg.AssetCheckResult(
         asset_key=check.asset_key,
         check_name=check.name,

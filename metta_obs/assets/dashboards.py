@@ -36,7 +36,7 @@ def dashboards(settings: SettingsResource, datadog: DatadogResource) -> dg.Mater
     client = datadog.client()
     lacking = [name for name in ("DD_API_KEY", "DD_APP_KEY") if settings.load().secret(name) is None]
     if client is None or lacking:
-        why = "; ".join(f"{name} is {settings.load().source(name)}" for name in lacking)
+        why = "no dashboard was sent: " + "; ".join(f"{name} is {settings.load().source(name)}" for name in lacking)
         return dg.MaterializeResult(metadata={"built": len(built), "not_sent": why}, data_version=version)
     try:
         report = push(client, built, env)

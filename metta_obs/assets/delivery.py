@@ -33,7 +33,8 @@ def series(
     client = datadog.client()
     if client is None:
         missing = settings.load().source("DD_API_KEY")
-        return dg.MaterializeResult(metadata={"delivered": 0, "not_sent": f"DD_API_KEY is {missing}: nothing was sent"})
+        why = f"no point was sent: DD_API_KEY is {missing}"
+        return dg.MaterializeResult(metadata={"delivered": 0, "not_sent": why})
     env = settings.load().get("DD_ENV")
     try:
         done = deliver(lake.open(), client, settings.repos(), env, instants.now())

@@ -17,6 +17,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from metta_obs.assets.checks import CHECKS_STEP
 from metta_obs.assets.dashboards import DASHBOARDS_KEY
 from metta_obs.assets.delivery import SERIES_KEY
 from metta_obs.assets.resources import PROGRESS, LakeResource, SettingsResource
@@ -81,8 +82,16 @@ def run(
         )
     lake = Lake(settings.get("METTA_OBS_LAKE"), derived_root or None)
     points = _points(lake, settings, instants, result)
-    api = _api(lake, settings, result.run_id)
-    return Report(result.success, points, api, _delivered(result), _dashboards(result), _remarks(result))
+    # The check only repeats why values are missing, where some are.
+    known = (CHECKS_STEP,) if points["reason"].isin(FAILURES).any() else ()
+    return Report(
+        result.success,
+        points,
+        _api(lake, settings, result.run_id),
+        _delivered(result),
+        _dashboards(result),
+        _remarks(result, known),
+    )
 
 
 def _points(
@@ -135,11 +144,11 @@ def _dashboards(result: dg.ExecuteInProcessResult) -> str:
     return f"{metadata.get('changed', 0)} of {metadata['built']}" if metadata else ""
 
 
-def _remarks(result: dg.ExecuteInProcessResult) -> list[str]:
-    """Why steps failed and why nothing was sent, a line each."""
+def _remarks(result: dg.ExecuteInProcessResult, known: Sequence[str]) -> list[str]:
+    """Why steps failed, other than the `known` ones, and why nothing was sent."""
     remarks = []
     for event in result.all_events:
-        if event.is_step_failure:
+        if event.is_step_failure and event.step_key not in known:
             data = event.step_failure_data
             said = data.user_failure_data.description if data.user_failure_data else None
             error = data.error.cause if data.error and data.error.cause else data.error

@@ -68,7 +68,10 @@ def one_line(command: Callable[Given, Result]) -> Callable[Given, Result]:
 def settings_for(repos: list[str]) -> Settings:
     """The settings, with the repositories of the command line where it names some."""
     settings = Settings.load({"METTA_OBS_REPOS": ",".join(repos)} if repos else None)
-    settings.repos  # noqa: B018  (says what is wrong with them before any work)
+    try:
+        settings.repos  # noqa: B018  (says what is wrong with them before any work)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("METTA_OBS_REPOS", "--repo")) if repos else error from error
     return settings
 
 

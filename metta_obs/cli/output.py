@@ -59,7 +59,10 @@ def output_console() -> Console:
 
 
 def print_points(report: Report, console: Console) -> None:
-    """One table per repository: the newest instant of each metric, its percentiles beside it."""
+    """One table per repository: the newest instant of each metric, its percentiles beside it.
+
+    Long explanations stand below the table, each once and with a number.
+    """
     for name, rows in report.points.groupby("name", sort=False):
         newest = {
             row["metric"]: row for row in rows.to_dict("records")
@@ -71,6 +74,7 @@ def print_points(report: Report, console: Console) -> None:
         table.add_column("unit")
         table.add_column("why there is no point", overflow="fold")
         group = None
+        details: dict[str, int] = {}
         for metric in dict.fromkeys(metric for _, metric in SERIES.values()):
             if metric.name not in newest:
                 continue
@@ -79,16 +83,17 @@ def print_points(report: Report, console: Console) -> None:
             if group not in (None, metric.group):
                 table.add_section()
             group = metric.group
-            absent = [_why(own, ""), *(_why(row, statistic) for statistic, row in others.items())]
             table.add_row(
                 metric.name,
                 _value(own),
                 *(_value(others[p]) if p in others else "" for p in ("p50", "p90", "p99")),
                 str(own["n"]),
                 metric.unit,
-                "; ".join(dict.fromkeys(filter(None, absent))),
+                _why(own, others, details),
             )
         console.print(table)
+        for detail, number in details.items():
+            console.print(f"[{number}] {detail}", markup=False, highlight=False)
 
 
 def print_summary(report: Report, console: Console) -> None:
@@ -111,8 +116,12 @@ def _value(row: dict[Any, Any]) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 
-def _why(row: dict[Any, Any], statistic: str) -> str:
-    if not isinstance(row["reason"], str):
-        return ""
-    text = f"{row['reason']}: {row['detail']}" if isinstance(row["detail"], str) else str(row["reason"])
-    return f"{statistic} {text}".strip()
+def _why(own: dict[Any, Any], others: dict[str, dict[Any, Any]], details: dict[str, int]) -> str:
+    """Why the value and its percentiles are missing; `details` numbers the explanations and grows by new ones."""
+    whose: dict[str, list[str]] = {}
+    for statistic, row in {"": own, **others}.items():
+        if isinstance(row["reason"], str):
+            detail = row["detail"] if isinstance(row["detail"], str) else ""
+            note = f" [{details.setdefault(detail, len(details) + 1)}]" if detail else ""
+            whose.setdefault(row["reason"] + note, []).append(statistic)
+    return "; ".join(reason if "" in named else f"{', '.join(named)}: {reason}" for reason, named in whose.items())

@@ -22,7 +22,7 @@ from typing import Any
 from metta_obs.clock import iso
 
 SECONDARY_WAIT = 60.0  # GitHub: wait at least a minute where a secondary limit comes without Retry-After
-SETTINGS = "GITHUB_TOKEN (or the secret github/dashboard-token, or the GITHUB_APP_* settings)"
+SETTINGS = "GITHUB_TOKEN (or the secret github/dashboard-token)"
 PERMISSIONS = (
     ("/actions/", "Actions: read"),
     ("/pulls", "Pull requests: read"),

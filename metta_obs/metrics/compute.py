@@ -137,7 +137,13 @@ def _fill(values: Mapping[str, Values], metric: Metric, world: World, t: Times, 
 def _why(metric: Metric, coverage: Coverage, t: Times) -> list[str]:
     """For each instant which tables lack a complete pull, and what the newest pull of each said."""
     columns = [coverage.why_not(table, metric.reach, t) for table in metric.tables]
-    return ["; ".join(filter(None, row)) for row in zip(*columns, strict=True)]
+    return [_together(metric.tables, row) for row in zip(*columns, strict=True)]
+
+
+def _together(tables: Sequence[str], lacks: Sequence[str]) -> str:
+    """What tables lack, in words; those that lack the same are named together."""
+    having = {lack: [table for table, its in zip(tables, lacks, strict=True) if its == lack] for lack in lacks if lack}
+    return "; ".join(f"{', '.join(named)}: {lack}" for lack, named in having.items())
 
 
 def _blank(size: int) -> Values:

@@ -56,10 +56,10 @@ class Coverage:
         pulled = self._tables.get(table)
         missing = np.isnat(self._known_at(table, reach, t, False))
         said = np.full(len(t), "", dtype=object)
-        said[missing] = f"{table}: {(pulled and pulled.lacks) or 'not pulled at or after this instant yet'}"
+        said[missing] = (pulled and pulled.lacks) or "not pulled at or after this instant yet"
         if pulled is not None and len(pulled.starts):
             first = pd.Timestamp(pulled.windows.min())
-            short = f"{table}: known from {first:%Y-%m-%dT%H:%MZ} on, {reach.days} days before t are needed"
+            short = f"known from {first:%Y-%m-%dT%H:%MZ} on, {reach.days} days before t are needed"
             said[missing & (t <= pulled.starts[-1])] = short
         return said
 

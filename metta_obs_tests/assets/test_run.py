@@ -103,7 +103,7 @@ def test_one_broken_metric_is_red_and_named_and_holds_back_no_other(
     assert failed_checks(result)[key] == ERROR.value
     assert [step for step, severity in failed_checks(result).items() if severity == ERROR.value] == [key]
     (said,) = failures(result)
-    assert f"github.{key}: error: ZeroDivisionError: broken for the test" in said
+    assert f"{REPO}: error: ZeroDivisionError: broken for the test\n  missing: github.{key}" in said
 
     names = {series.name for series in CATALOGUE[key].series}
     there = {name: value for name, value in live_points(lake).items() if value is not None}

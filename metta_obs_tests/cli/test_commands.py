@@ -44,7 +44,7 @@ def test_the_table_names_every_metric_and_why_there_is_no_point(metta: Metta) ->
     assert done.exit_code == 0
     for _, metric in SERIES.values():
         assert metric.name in done.stdout
-    assert "p99 thin_sample" in done.stdout
+    assert "p99: thin_sample" in done.stdout
     assert "2025-11-20T14:37:00Z is no quarter-hour: taken as 2025-11-20T14:30:00Z" in done.stderr
     assert "dry run" in done.stdout
 
@@ -62,7 +62,7 @@ def test_the_table_names_every_metric_and_why_there_is_no_point(metta: Metta) ->
         (("collect", "github", "--push", "--dry-run"), {}, "contradict"),
         (("collect", "github", "--as-of", "yesterday"), {}, "'yesterday' is no time"),
         (("collect", "github", "--as-of", "2025-11-20T15:15:00Z"), {}, "lies in the future"),
-        (("collect", "github", "--repo", "capsule"), {}, "'capsule' is no repository"),
+        (("collect", "github", "--repo", "capsule"), {}, "--repo: 'capsule' is no repository"),
         (("replay", "--from", "2025-11-20T15:00:00Z", "--to", "2025-11-20T14:00:00Z"), {}, "lies before"),
         (("replay", "--from", "2025-11-20T14:00:00Z", "--to", "2925-11-20T14:00:00Z"), {}, "lies in the future"),
         (

@@ -83,7 +83,7 @@ def test_a_number_rests_on_the_first_complete_pull_that_can_know_it(drawn: list[
 
 @examples
 @given(pulls, wanted)
-def test_a_missing_number_says_which_table_lacks_what(drawn: list[Pull], tables: list[str]) -> None:
+def test_a_missing_number_is_explained_and_no_other(drawn: list[Pull], tables: list[str]) -> None:
     coverage = Coverage(frame(drawn))
     for table in tables:
         why = coverage.why_not(table, REACH, T)
@@ -91,18 +91,18 @@ def test_a_missing_number_says_which_table_lacks_what(drawn: list[Pull], tables:
             if covering(drawn, table, START + position * HOUR):
                 assert why[position] == ""
             else:
-                assert why[position].startswith(f"{table}: ")
+                assert why[position]
 
 
 def test_a_missing_number_says_why() -> None:
     drawn: list[Pull] = [("commits", 4, 2, True), ("commits", 8, 2, False), ("reviews", 4, 3, True)]
     coverage = Coverage(frame(drawn))
     commits, reviews, branches = (list(coverage.why_not(table, REACH, T)) for table in TABLES)
-    assert commits[0] == "commits: known from 2025-09-30T22:00Z on, 0 days before t are needed"
+    assert commits[0] == "known from 2025-09-30T22:00Z on, 0 days before t are needed"
     assert commits[1:3] == ["", ""]
-    assert commits[3:] == ["commits: truncated: one page short"] * 2
-    assert reviews == ["", "", "", *["reviews: not pulled at or after this instant yet"] * 2]
-    assert branches == ["branches: not pulled at or after this instant yet"] * INSTANTS
+    assert commits[3:] == ["truncated: one page short"] * 2
+    assert reviews == ["", "", "", *["not pulled at or after this instant yet"] * 2]
+    assert branches == ["not pulled at or after this instant yet"] * INSTANTS
 
 
 @examples
