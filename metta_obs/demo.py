@@ -186,7 +186,7 @@ def serve(
 ) -> None:
     """Serve Dagster until it is stopped. Raises Stopped, or CannotStart where it or the sandbox ends by itself."""
     words = ["-W", "ignore", "-m", "dagster", "dev", "--workspace", str(ROOT / "workspace.yaml")]
-    words += ["--port", str(port), "--log-level", "warning"]
+    words += ["--port", str(port), "--log-level", "error"]
     # Interrupted as a terminal does it: a run that is active is then written down as failed, and the schedule of the
     # next demo does not wait for it.
     dagster = processes.start(words, env, folder, whole=True)

@@ -17,7 +17,7 @@ from metta_obs.clock import Clock, floor_quarter_hour, iso
 from metta_obs.datadog.client import Datadog, DatadogError
 from metta_obs.github.api import GitHub
 from metta_obs.github.errors import GitHubError
-from metta_obs.lake.store import Lake
+from metta_obs.lake.store import Lake, LakeError
 from metta_obs.metrics.catalogue import Metric
 from metta_obs.metrics.compute import newest_covered
 from metta_obs.settings import Settings, SettingsError
@@ -60,7 +60,12 @@ class LakeResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     derived_root: str = ""
 
     def open(self) -> Lake:
-        return Lake(self.settings.load().get("METTA_OBS_LAKE"), self.derived_root or None)
+        lake = Lake(self.settings.load().get("METTA_OBS_LAKE"), self.derived_root or None)
+        try:
+            lake.check()
+        except LakeError as error:
+            raise permanent(error) from error
+        return lake
 
 
 class GitHubResource(dg.ConfigurableResource):  # type: ignore[type-arg]

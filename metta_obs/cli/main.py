@@ -29,7 +29,7 @@ from metta_obs.collectors import COLLECTORS
 from metta_obs.datadog.client import Datadog, DatadogError
 from metta_obs.github.api import GitHub
 from metta_obs.github.errors import GitHubError
-from metta_obs.lake.store import Lake
+from metta_obs.lake.store import Lake, LakeError
 from metta_obs.metrics.catalogue import PREFIX
 from metta_obs.metrics.registry import SERIES
 from metta_obs.settings import SETTINGS, Settings, SettingsError
@@ -58,7 +58,7 @@ def one_line(command: Callable[Given, Result]) -> Callable[Given, Result]:
     def wrapped(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
-        except (SettingsError, GitHubError, DatadogError) as error:
+        except (SettingsError, GitHubError, DatadogError, LakeError) as error:
             errors.print(f"error: {error}", style="red", markup=False, highlight=False)
             raise typer.Exit(UNUSABLE) from error
 
@@ -119,6 +119,7 @@ def collect(
     not_future(instant, now, "--as-of")
     if push:
         check_datadog(settings)
+    Lake(settings.get("METTA_OBS_LAKE")).check()
     keys = [spec.key for assets in (*RAW_ASSETS, *METRIC_ASSETS) for spec in assets.specs]
     with tempfile.TemporaryDirectory() as scratch:
         report = run(

@@ -16,18 +16,21 @@ from metta_obs.clock import floor_quarter_hour, iso
 from metta_obs.datadog.client import DatadogError
 from metta_obs.github.api import GitHub
 from metta_obs.github.errors import GitHubError
+from metta_obs.lake.store import Lake, LakeError
 from metta_obs.settings import Settings, SettingsError
 
 
 def once() -> int:
     """Check the credentials, run everything for the last quarter-hour by GitHub's clock, print it; the exit code.
 
-    Raises SettingsError or GitHubError, before any work, for a setting that is missing or wrong.
+    Raises SettingsError, GitHubError, DatadogError or LakeError, before any work, for a setting that is missing or
+    wrong.
     """
     settings = Settings.load()
     settings.repos, settings.lookback_days  # noqa: B018  (says what is wrong with them)
     now = GitHub(settings.github_url, settings.github_token, CLOCK).now()
     check_datadog_keys(settings)
+    Lake(settings.get("METTA_OBS_LAKE")).check()
     instance = persistent_instance()
     report = run("everything", settings, {"as_of": iso(floor_quarter_hour(now))}, instance=instance)
     if instance is not None:
@@ -55,7 +58,7 @@ def main() -> int:
     """`once`, with what is wrong with the settings as one line and exit code 2."""
     try:
         return once()
-    except (SettingsError, GitHubError, DatadogError) as error:
+    except (SettingsError, GitHubError, DatadogError, LakeError) as error:
         errors.print(f"error: {error}", style="red", markup=False, highlight=False)
         return UNUSABLE
 

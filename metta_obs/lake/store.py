@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +29,7 @@ from metta_obs.lake.schemas import TABLES, TIMESTAMP, Table
 log = logging.getLogger(__name__)
 Row = dict[str, Any]
 COMPACTED_EVERY = 100  # commits: a quarter-hour's are few rows in many small files, and reading opens each
+TERMINAL_COLOURS = re.compile(r"\x1b\[\d*m|↳")  # in the messages of deltalake
 DERIVED = ("metric_points", "deliveries")
 PANDAS_TYPES = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
 
@@ -42,6 +45,10 @@ class Change:
         return Change(self.new + other.new, self.changed + other.changed)
 
 
+class LakeError(Exception):
+    """The lake cannot be used; the message names the setting and says why."""
+
+
 class Lake:
     """The tables under `root`, a local folder or `s3://bucket/prefix`.
 
@@ -51,6 +58,21 @@ class Lake:
     def __init__(self, root: str, derived_root: str | None = None):
         self.root = root.rstrip("/")
         self.derived_root = (derived_root or root).rstrip("/")
+
+    def check(self) -> None:
+        """LakeError where the tables cannot be kept: said before any work, since a pull writes last."""
+        remote = self.root.startswith("s3://")
+        if "://" in self.root and not remote:
+            raise LakeError(f"METTA_OBS_LAKE: '{self.root}' is neither a folder nor s3://bucket/prefix")
+        try:
+            if not remote:
+                os.makedirs(self.root, exist_ok=True)
+                with tempfile.TemporaryFile(dir=self.root):
+                    pass
+            self._open("pulls")
+        except (OSError, DeltaError) as error:
+            said = " ".join(TERMINAL_COLOURS.sub("", str(error)).split())
+            raise LakeError(f"METTA_OBS_LAKE: {self.root} cannot be used: {said}") from error
 
     def uri(self, table: str) -> str:
         """Address of a table's Delta folder."""

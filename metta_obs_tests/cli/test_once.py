@@ -88,6 +88,9 @@ def test_with_github_alone_everything_but_sending_works_and_says_what_was_not_se
         ({"DD_API_KEY": "wrong"}, "DD_API_KEY"),
         ({"DD_APP_KEY": "wrong"}, "DD_APP_KEY"),
         ({"METTA_OBS_LOOKBACK_DAYS": "soon"}, "METTA_OBS_LOOKBACK_DAYS"),
+        ({"METTA_OBS_LAKE": "dagster.yaml/lake"}, "METTA_OBS_LAKE"),
+        ({"METTA_OBS_LAKE": "gs://bucket/prefix"}, "METTA_OBS_LAKE"),
+        ({"METTA_OBS_LAKE": "s3://bucket/prefix", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, "METTA_OBS_LAKE"),
     ],
     ids=lambda value: str(value)[:60],
 )
