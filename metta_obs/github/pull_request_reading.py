@@ -57,13 +57,16 @@ class NestedList:
         self.rows.update((self.key(row), row) for row in connection["nodes"])
         self.total = connection.get("totalCount")
         info = connection["pageInfo"]
-        # Where totalCount means nothing (timelineItems counts events of every type), the cursors tell a short page.
+        # Where totalCount means nothing (timelineItems counts events of every type), the cursors tell a short page, and
+        # what stands behind a full one is asked for even where it claims to be the last.
         edges = connection.get("edges")
         if edges is not None and info["endCursor"] and (not edges or edges[-1]["cursor"] != info["endCursor"]):
             self.error = GitHubError(
                 "truncated", f"{self.name}: the page lacks its last row; the next pull reads it again"
             )
-        self.more = bool(info["hasNextPage"]) and info["endCursor"] != self.cursor and len(self.rows) > before
+        full = edges is not None and len(edges) >= MOST
+        more = bool(info["hasNextPage"]) or full
+        self.more = more and info["endCursor"] != self.cursor and len(self.rows) > before
         self.cursor = info["endCursor"]
 
     def check(self, most: int | None = None) -> None:

@@ -19,9 +19,18 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
 Kind = Literal[
-    "status", "cut", "slow", "truncate", "drop_page", "duplicate_page", "partial", "rate_limit", "secondary_limit"
+    "status",
+    "cut",
+    "slow",
+    "truncate",
+    "drop_page",
+    "duplicate_page",
+    "end_early",
+    "partial",
+    "rate_limit",
+    "secondary_limit",
 ]
-PAGE_KINDS = ("truncate", "drop_page", "duplicate_page")
+PAGE_KINDS = ("truncate", "drop_page", "duplicate_page", "end_early")
 ANSWER_KINDS = tuple(kind for kind in get_args(Kind) if kind not in PAGE_KINDS)
 
 
@@ -41,11 +50,12 @@ class Fault:
     | truncate | a page comes back with `rows` rows (None: half of them), its Link or pageInfo as if it were whole | |
     | drop_page | the same with no row at all | |
     | duplicate_page | the rows of the page before (of the next one for page 1) instead of its own | |
+    | end_early | a whole page, whose Link or pageInfo says that it is the last one | |
     | partial | GraphQL: what has the dotted path `data_path` (a shell pattern) in `data` is null, `errors` says why | |
     | rate_limit | the quota is used up: 403, or RATE_LIMIT inside a 200 for GraphQL | |
     | secondary_limit | `status` 403 or 429, with Retry-After where `retry_after` is given | |
 
-    The three kinds for pages work on every REST list, and on every GraphQL connection whose name fits `connection`
+    The four kinds for pages work on every REST list, and on every GraphQL connection whose name fits `connection`
     (a shell pattern for `Type.field` or `field`); without `connection` they leave GraphQL alone.
     """
 

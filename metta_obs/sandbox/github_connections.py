@@ -73,6 +73,7 @@ class Window:
         self.start = start
         self.end = end
         self.shown = _shown(start, end, fault)
+        self.seems_last = fault is not None and fault.kind == "end_early"
 
     @property
     def total(self) -> int:
@@ -86,13 +87,14 @@ class Window:
 
     def edges(self) -> list[tuple[str, Any]]:
         """edges, as (cursor, node)."""
-        return list(zip((self.listing.cursor(index) for index in self.shown), self.nodes(), strict=False))
+        there = (index for index in self.shown if index < len(self.listing.rows))
+        return list(zip((self.listing.cursor(index) for index in there), self.nodes(), strict=True))
 
     def page_info(self) -> dict[str, Any]:
         """pageInfo, of the window as it should have been: a short page does not betray itself."""
         some = self.end > self.start
         return {
-            "hasNextPage": self.end < len(self.listing.rows),
+            "hasNextPage": self.end < len(self.listing.rows) and not self.seems_last,
             "hasPreviousPage": self.start > 0,
             "startCursor": self.listing.cursor(self.start) if some else None,
             "endCursor": self.listing.cursor(self.end - 1) if some else None,
@@ -115,7 +117,7 @@ def bounds(listing: Listing, arguments: dict[str, Any]) -> tuple[int, int]:
 
 def _shown(start: int, end: int, fault: Fault | None) -> range:
     size = end - start
-    if fault is None or fault.kind == "slow":
+    if fault is None or fault.kind == "end_early":
         return range(start, end)
     if fault.kind == "drop_page":
         return range(start, start)

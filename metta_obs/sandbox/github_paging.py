@@ -26,15 +26,18 @@ class BadPaging(ValueError):
 
 @dataclass(frozen=True)
 class Page:
-    """The rows of one page and the headers that go with it."""
+    """The rows of one page and the headers that go with it, which a fault may make those of the last one."""
 
     number: int
     size: int
     total: int
+    fault: Fault | None = None
 
     @property
     def last(self) -> int:
         """The number of the last page, at least 1."""
+        if self.fault is not None and self.fault.kind == "end_early":
+            return self.number
         return max(1, -(-self.total // self.size))
 
     def link(self, address: str, raw_query: str) -> dict[str, str]:

@@ -71,7 +71,7 @@ class Call:
             raise Refusal(422, "In order to keep the API fast for everyone, pagination is limited for this resource.")
         reachable = rows if reach is None else rows[:reach]
         fault = self.faults.strike(PAGE_KINDS, self.request.method, self.request.path, page=number)
-        page = github_paging.Page(number, size, len(reachable))
+        page = github_paging.Page(number, size, len(reachable), fault)
         shown = github_paging.cut(reachable, number, size, fault)
         return Answer([body(row) for row in shown], page.link(self.address, self.request.raw_query))
 

@@ -77,8 +77,8 @@ def commit(call: Call, revision: str) -> Answer:
     record = call.repo.record.commits[sha]
     files = record.files[:MOST_FILES]
     number, size = github_paging.asked(call.query, size=FILES_PER_PAGE, most=FILES_PER_PAGE)
-    page = github_paging.Page(number, size, len(files))
     fault = call.faults.strike(PAGE_KINDS, call.request.method, call.request.path, page=number)
+    page = github_paging.Page(number, size, len(files), fault)
     shown = github_paging.cut(files, number, size, fault)
     body = bodies.full_commit(call.site, call.repo, record, shown)
     return Answer(body, page.link(call.address, call.request.raw_query))
