@@ -3,7 +3,8 @@
 It reads a JSON object per line: `folder` (a lake is in `lake/` below), and one of `step` (die at this one), `seconds`
 (die after so long), `bytes` (no file may grow beyond them), `obedient` (root too may not write what is read-only) or
 nothing; `count` runs at once. It answers with the exit status of each run and the number of its steps. A run's steps
-are what happens right before and right after each request and each commit to the lake.
+are its requests, its commits to the lake and its end: to die right before a step is to die right after the one before,
+for nothing that outlives the process happens between them.
 
 It forks, rather than starts, each run, so that Dagster is imported once; it has one thread and has not used the lake.
 """
@@ -46,14 +47,12 @@ class Steps:
         if self.done == self.last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function with a step before and one after it."""
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with a step before it."""
 
         def stepping(*arguments: Any, **named: Any) -> Any:
             self.step()
-            result = function(*arguments, **named)
-            self.step()
-            return result
+            return function(*arguments, **named)
 
         return stepping
 
@@ -73,8 +72,8 @@ def run(order: dict[str, Any], number: int) -> int:
     """The main job in this process; 0 where it succeeds."""
     os.chdir(order["folder"])
     steps = Steps(order.get("step"))
-    urllib3.HTTPConnectionPool.urlopen = steps.around(urllib3.HTTPConnectionPool.urlopen)  # type: ignore[method-assign]
-    Lake._commit = steps.around(Lake._commit)  # type: ignore[method-assign]
+    urllib3.HTTPConnectionPool.urlopen = steps.before(urllib3.HTTPConnectionPool.urlopen)  # type: ignore[method-assign]
+    Lake._commit = steps.before(Lake._commit)  # type: ignore[method-assign]
     if "bytes" in order:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails instead, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["bytes"], order["bytes"]))
@@ -85,6 +84,7 @@ def run(order: dict[str, Any], number: int) -> int:
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     result = JOB.execute_in_process(run_config=config, raise_on_error=False)
+    steps.step()
     if "bytes" not in order and not order.get("obedient"):
         Path(f"{STEPS}-{number}").write_text(str(steps.done))
         Path(MODULES).write_text("\n".join(sorted(sys.modules)))
