@@ -68,7 +68,8 @@ def explain(
 def _read(pulls: pd.DataFrame, tables: Sequence[str], point: Record) -> list[Record]:
     """Per table its version and the newest complete pull that k(t) knew: pull_id, started_at, window_start."""
     versions = json.loads(point["table_versions"])
-    known = pulls[pulls["complete"].astype(bool) & (pulls["started_at"] <= point["known_at"])].sort_values("started_at")
+    known = pulls[pulls["complete"].astype(bool) & (pulls["started_at"] <= point["known_at"])]
+    known = known.sort_values(["started_at", "pull_id"])
     last = known.drop_duplicates("table", keep="last").set_index("table")[["pull_id", "started_at", "window_start"]]
     found = last.reindex(list(tables))
     found.insert(0, "version", [versions.get(table) for table in tables])
