@@ -19,7 +19,7 @@ import typer
 from metta_obs.cli.main import app
 from metta_obs.github.collector import PULLS
 from metta_obs.lake.schemas import RAW_TABLES, TABLES, VERSION, Table
-from metta_obs.metrics.catalogue import GROUPS, P90_NEEDS, P99_NEEDS, Metric
+from metta_obs.metrics.catalogue import GROUPS, REASONS, Metric
 from metta_obs.metrics.registry import CATALOGUE, SERIES
 from metta_obs.settings import SETTINGS, Setting
 
@@ -35,15 +35,6 @@ commits.direct_to_main_7d ci.workflow_runs_7d ci.failed_workflows_7d ci.tests_pa
 ci.avg_workflow_duration_minutes ci.duration_p50_minutes ci.duration_p90_minutes ci.duration_p99_minutes
 developers.active_7d commits.per_developer_7d
 """.split()
-
-REASONS = {
-    "no_data": "n is 0: there is nothing to average, to rank or to judge",
-    "thin_sample": f"too few for this percentile: a p90 needs n ≥ {P90_NEEDS}, a p99 n ≥ {P99_NEEDS}",
-    "not_observed": "GitHub gives it no date, and no pull began within the hour after t",
-    "not_listed": "GitHub itself lists no more: a commit with more than 3,000 files",
-    "incomplete_fetch": "a table that it reads was not completely pulled; fails its check and the exit status",
-    "error": "its code failed; fails its check and the exit status",
-}
 
 METRICS_INTRO = """\
 {metrics} metrics and {extras} more from the same rows, sent to Datadog as {series} gauges per repository, tagged

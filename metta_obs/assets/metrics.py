@@ -17,7 +17,7 @@ from metta_obs.assets.resources import CLOCK, Instants, LakeResource, SettingsRe
 from metta_obs.assets.shared import FRESHNESS, OWNERS
 from metta_obs.lake.store import Lake
 from metta_obs.metrics.catalogue import GROUPS, Metric
-from metta_obs.metrics.compute import compute
+from metta_obs.metrics.compute import compute, default_branch
 from metta_obs.metrics.registry import CATALOGUE
 
 PREFIX = "metrics"
@@ -83,7 +83,7 @@ def _group_assets(group: str) -> dg.AssetsDefinition:
         }
         news = [_news(store, repo, rows, instants.origin) for repo, rows in points.items()]
         store.append("metric_points", pd.concat(news, ignore_index=True))
-        branches = {repo: _default_branch(store, repo) for repo in points}
+        branches = {repo: default_branch(store, repo) for repo in points}
         for metric in selected:
             yield dg.MaterializeResult(
                 asset_key=metric_key(metric), metadata=_metadata(metric, points, settings, branches)
@@ -105,11 +105,6 @@ def _news(lake: Lake, repo: str, rows: pd.DataFrame, origin: str) -> pd.DataFram
         last = both[f"{column}_stored"]
         same &= ((both[column] == last) | (both[column].isna() & last.isna())).fillna(False).astype(bool)
     return rows[~same.to_numpy()]
-
-
-def _default_branch(lake: Lake, repo: str) -> str | None:
-    known = lake.current("repositories", repo)
-    return None if known.empty or pd.isna(known.iloc[-1]["default_branch"]) else str(known.iloc[-1]["default_branch"])
 
 
 def _metadata(

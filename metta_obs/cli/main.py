@@ -22,7 +22,8 @@ from metta_obs.assets.metrics import METRIC_ASSETS, metric_key
 from metta_obs.assets.raw import RAW_ASSETS
 from metta_obs.assets.resources import CLOCK
 from metta_obs.cli import dashboards
-from metta_obs.cli.execute import UNUSABLE, run
+from metta_obs.cli.execute import MISSING, UNUSABLE, run
+from metta_obs.cli.explanation import explanation_as_json, print_explanation
 from metta_obs.cli.output import as_json, output_console, print_points, print_summary
 from metta_obs.clock import floor_quarter_hour, iso
 from metta_obs.collectors import COLLECTORS
@@ -31,6 +32,8 @@ from metta_obs.github.api import GitHub
 from metta_obs.github.errors import GitHubError
 from metta_obs.lake.store import Lake, LakeError
 from metta_obs.metrics.catalogue import PREFIX
+from metta_obs.metrics.compute import FAILURES, default_branch, newest_covered
+from metta_obs.metrics.explain import explain as explained
 from metta_obs.metrics.registry import SERIES
 from metta_obs.settings import SETTINGS, Settings, SettingsError
 
@@ -86,6 +89,14 @@ def moment(text: str, option: str) -> datetime:
     if floored != given:
         errors.print(f"{option}: {iso(given)} is no quarter-hour: taken as {iso(floored)}", highlight=False)
     return floored
+
+
+def series_name(key: str, argument: str) -> str:
+    """A series as in Datadog, from its key with or without the prefix; SettingsError where there is none."""
+    name = key if key.startswith(PREFIX) else PREFIX + key
+    if name not in SERIES:
+        raise SettingsError(f"{argument}: there is no '{key}': docs/CI_CD_METRICS.md and Datadog name them all")
+    return name
 
 
 def not_future(instant: datetime, now: datetime, option: str) -> None:
@@ -158,9 +169,7 @@ def replay(
     first, last = moment(start, "--from"), moment(end, "--to")
     if last < first:
         raise SettingsError(f"--to ({iso(last)}) lies before --from ({iso(first)})")
-    name = metric if metric.startswith(PREFIX) else PREFIX + metric
-    if metric and name not in SERIES:
-        raise SettingsError(f"--metric: there is no '{metric}': `metta datadog list-collectors` names them all")
+    name = series_name(metric, "--metric") if metric else ""
     not_future(last, max(CLOCK.now(), newest_pull(settings)), "--to")
     report = run(
         "replay",
@@ -182,6 +191,42 @@ def replay(
             f"{len(report.points)} values at {instants} instants; the table shows the last. --json prints all."
         )
     raise typer.Exit(report.exit_code)
+
+
+@datadog.command()
+@one_line
+def explain(
+    metric: Annotated[str, typer.Argument(help="The key, such as prs.open or prs.cycle_time_p90_hours.")],
+    repo: Annotated[
+        str, typer.Option("--repo", help="OWNER/NAME; by default the one repository of METTA_OBS_REPOS.")
+    ] = "",
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="The instant, in ISO form; by default the newest that complete pulls cover.")
+    ] = "",
+    json: AsJson = False,
+) -> None:
+    """What one number rests on: the rows, the window, what was known when, the versions, and where to verify it."""
+    series, of = SERIES[series_name(metric, "METRIC")]
+    settings = settings_for([repo] if repo else [])
+    if len(settings.repos) > 1:
+        raise SettingsError(f"--repo: say which of {', '.join(settings.repos.values())}")
+    ((key, name),) = settings.repos.items()
+    lake = Lake(settings.get("METTA_OBS_LAKE"))
+    lake.check()
+    asked = moment(as_of, "--as-of") if as_of else None
+    if asked:
+        not_future(asked, max(CLOCK.now(), newest_pull(settings)), "--as-of")
+    instant = asked or newest_covered(lake, [of], key)
+    if instant is None:
+        raise SettingsError(f"{name}: there is no complete pull yet: `metta datadog collect github` makes one")
+    found = explained(lake, series, of, key, pd.Timestamp(instant), settings.options)
+    link = of.verify_link(settings.github_web, name, found.point["as_of"], default_branch(lake, key))
+    page = f"{settings.github_web}/{name}"
+    if json:
+        print(explanation_as_json(found, name, page, link))
+    else:
+        print_explanation(found, name, page, link, console)
+    raise typer.Exit(MISSING if found.point["reason"] in FAILURES else 0)
 
 
 @datadog.command("list-collectors")

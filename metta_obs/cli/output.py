@@ -85,15 +85,15 @@ def print_points(report: Report, console: Console) -> None:
             group = metric.group
             table.add_row(
                 metric.name,
-                _value(own),
-                *(_value(others[p]) if p in others else "" for p in ("p50", "p90", "p99")),
+                number(own),
+                *(number(others[p]) if p in others else "" for p in ("p50", "p90", "p99")),
                 str(own["n"]),
                 metric.unit,
                 _why(own, others, details),
             )
         console.print(table)
-        for detail, number in details.items():
-            console.print(f"[{number}] {detail}", markup=False, highlight=False)
+        for detail, mark in details.items():
+            console.print(f"[{mark}] {detail}", markup=False, highlight=False)
 
 
 def print_summary(report: Report, console: Console) -> None:
@@ -109,7 +109,8 @@ def print_summary(report: Report, console: Console) -> None:
         console.print(remark, style="red" if not report.success else "yellow", markup=False, highlight=False)
 
 
-def _value(row: dict[Any, Any]) -> str:
+def number(row: dict[Any, Any]) -> str:
+    """The value of a row of `metric_points` as people read it."""
     if pd.isna(row["value"]):
         return "–"
     value = float(row["value"])

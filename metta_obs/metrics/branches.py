@@ -12,6 +12,7 @@ from metta_obs.metrics.spans import Times, count, narrow
 
 Tables = Mapping[str, pd.DataFrame]
 ACTIVE = pd.Timedelta(14, "D")
+TIP = ["name", "committed_at", "sha"]
 
 
 def _others(branches: pd.DataFrame) -> pd.DataFrame:
@@ -30,7 +31,8 @@ def _others(branches: pd.DataFrame) -> pd.DataFrame:
 def branches_active(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     branches = _others(tables["branches"])
     ever = pd.Series(pd.Timestamp.min.tz_localize("UTC"), branches.index).astype("datetime64[us, UTC]")
-    return counted(count(narrow(branches, t, ever, branches["committed_at"] + ACTIVE), t))
+    active = narrow(branches, t, ever, branches["committed_at"] + ACTIVE)
+    return counted(count(active, t), lambda: active[TIP])
 
 
 @metric(
@@ -45,4 +47,5 @@ def branches_active(tables: Tables, t: Times, options: Options) -> dict[str, Val
     link="branches/all",
 )
 def branches_total(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return counted(count(_others(tables["branches"]), t))
+    branches = _others(tables["branches"])
+    return counted(count(branches, t), lambda: branches[TIP])

@@ -34,6 +34,8 @@ PULL_REQUEST_EVENTS = ("pull_request", "pull_request_target")
 MONTH = pd.Timedelta(30, "D")
 RUNS_THIS_WEEK = "actions?query=created%3A{week}"
 ATTEMPT = ["run_id", "attempt"]
+RUN = ["run_id", "name", "event", "head_branch", "created_at"]
+ENDED = [*ATTEMPT, "name", "conclusion", "created_at", "started_at", "completed_at"]
 DURATION = (
     "Over the attempts of runs created in the 7 days before t that completed before t with success or failure: "
     "completion minus start of the attempt. Completion is the last end of its jobs (those that a re-run carried along "
@@ -79,11 +81,12 @@ def last_begun(attempts: pd.DataFrame, tables: Tables, t: Times) -> pd.DataFrame
 
 
 @shared
-def durations(runs: pd.DataFrame, jobs: pd.DataFrame, t: Times) -> Distribution:
-    """Distribution of the minutes that attempts of the runs created in W7 took."""
+def timed(runs: pd.DataFrame, jobs: pd.DataFrame, t: Times) -> tuple[Distribution, pd.DataFrame]:
+    """Ended attempts of the runs created in W7 with the `minutes` that they took, and the distribution of these."""
     attempts = within(ended(runs, jobs, t), t, "created_at", WEEK)
     attempts = attempts[attempts["conclusion"].isin(TIMED)]
-    return distribution(attempts, attempt_minutes(attempts), t)
+    attempts = attempts.assign(minutes=attempt_minutes(attempts))
+    return distribution(attempts, attempts["minutes"].to_numpy(), t), attempts
 
 
 def attempt_minutes(attempts: pd.DataFrame) -> np.ndarray:
@@ -102,7 +105,8 @@ def attempt_minutes(attempts: pd.DataFrame) -> np.ndarray:
     link=RUNS_THIS_WEEK,
 )
 def workflow_runs(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return counted(distinct(within(tables["workflow_runs"], t, "created_at", WEEK), "run_id", t))
+    runs = within(tables["workflow_runs"], t, "created_at", WEEK)
+    return counted(distinct(runs, "run_id", t), lambda: runs[RUN].drop_duplicates("run_id"))
 
 
 @metric(
@@ -120,7 +124,7 @@ def workflow_runs(tables: Tables, t: Times, options: Options) -> dict[str, Value
 def failed_workflows(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     attempts = ended_in_week(tables, t)
     failed = last_begun(attempts[attempts["conclusion"].isin(FAILED)], tables, t)
-    return counted(distinct(failed, "run_id", t))
+    return counted(distinct(failed, "run_id", t), lambda: failed[ENDED])
 
 
 @metric(
@@ -158,7 +162,12 @@ def tests_passing(tables: Tables, t: Times, options: Options) -> dict[str, Value
                 verdict[row, lo:hi] = passed  # newer runs come later and paint over older ones
     judged = needed & (verdict >= 0)
     n = judged.sum(axis=0).astype(np.int64)
-    values = averaged(np.where((judged & (verdict == 0)).any(axis=0), 0.0, 1.0), n)
+    passes = np.where((judged & (verdict == 0)).any(axis=0), 0.0, 1.0)
+    values = averaged(
+        passes,
+        n,
+        lambda: decided[decided["workflow_id"].isin(required)].drop_duplicates("workflow_id", keep="last")[ENDED],
+    )
     names = tables["workflows"].drop_duplicates("workflow_id", keep="last").set_index("workflow_id")["name"].to_dict()
     _name_left_out(values, needed & (verdict < 0), [names[w] for w in workflows], options)
     return {"verdict": values}
@@ -243,7 +252,8 @@ def _name_left_out(values: Values, without: np.ndarray, names: list[str], option
     link=RUNS_THIS_WEEK,
 )
 def workflow_duration(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return distributed(durations(tables["workflow_runs"], tables["jobs"], t))
+    sample, attempts = timed(tables["workflow_runs"], tables["jobs"], t)
+    return distributed(sample, lambda: attempts[[*ENDED, "minutes"]])
 
 
 @metric(
@@ -263,7 +273,8 @@ def workflow_duration(tables: Tables, t: Times, options: Options) -> dict[str, V
 def success_rate(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     attempts = ended_in_week(tables, t)
     attempts = attempts[attempts["conclusion"].isin(DECIDED)]
-    return share(count(attempts[attempts["conclusion"] == "success"], t), count(attempts, t))
+    passed = attempts[attempts["conclusion"] == "success"]
+    return share(count(passed, t), count(attempts, t), lambda: attempts[ENDED])
 
 
 @metric(
@@ -280,6 +291,8 @@ def success_rate(tables: Tables, t: Times, options: Options) -> dict[str, Values
     link=RUNS_THIS_WEEK,
 )
 def flaky_runs(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    attempts = ended_in_week(tables, t)[[*ATTEMPT, "conclusion", "lo", "hi"]]
-    pairs = meet(attempts[attempts["conclusion"].isin(FAILED)], attempts[attempts["conclusion"] == "success"], "run_id")
-    return counted(distinct(pairs[pairs["attempt_other"] > pairs["attempt"]], "run_id", t))
+    attempts = ended_in_week(tables, t)
+    passed = attempts.loc[attempts["conclusion"] == "success", [*ATTEMPT, "lo", "hi"]]
+    pairs = meet(attempts[attempts["conclusion"].isin(FAILED)], passed, "run_id")
+    flaky = pairs[pairs["attempt_other"] > pairs["attempt"]]
+    return counted(distinct(flaky, "run_id", t), lambda: flaky[ENDED].drop_duplicates("run_id"))

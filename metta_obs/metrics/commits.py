@@ -14,6 +14,7 @@ from metta_obs.metrics.spans import Times, count, distinct, meet, total, within
 Tables = Mapping[str, pd.DataFrame]
 COMMITS = ("commits",)
 WITH_PULLS = ("commits", "commit_pull_requests", "pull_requests")
+COMMIT = ["sha", "committed_at", "author_login", "subject"]
 COMMITS_THIS_WEEK = "commits/{branch}?since={since}&until={until}"
 HOTFIX = r"(?i)\bhot-?fix\b"
 HOTFIX_BRANCH = r"(?i)^hotfix[/-]"
@@ -49,6 +50,19 @@ def with_pull_requests(commits: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     return meet(commits[["sha", "subject", "lo", "hi"]], pairs, "sha")
 
 
+def with_reason(chosen: pd.DataFrame, commits: pd.DataFrame) -> pd.DataFrame:
+    """The commits of `chosen`, each once, with the head branch of the pull request that speaks for it, if one does."""
+    branches = chosen.groupby("sha", as_index=False).agg(head_branch=("head_branch", "first"))
+    return commits[COMMIT].merge(branches, on="sha")
+
+
+def by_developer(commits: pd.DataFrame) -> pd.DataFrame:
+    """How many of `commits`, which name their `developer`, are each one's."""
+    return commits.groupby("developer", as_index=False).agg(
+        author_login=("author_login", "first"), commits=("sha", "size")
+    )
+
+
 def _matches(text: pd.Series, pattern: str) -> pd.Series:
     return text.astype("object").where(text.notna(), "").str.contains(pattern, regex=True).astype(bool)
 
@@ -63,7 +77,8 @@ def _matches(text: pd.Series, pattern: str) -> pd.Series:
     link=COMMITS_THIS_WEEK,
 )
 def commits_total(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return counted(count(in_week(tables, t), t))
+    commits = in_week(tables, t)
+    return counted(count(commits, t), lambda: commits[COMMIT])
 
 
 @metric(
@@ -83,7 +98,7 @@ def commits_hotfix(tables: Tables, t: Times, options: Options) -> dict[str, Valu
     labelled = pairs["labels"].map(lambda names: any(name.lower() == "hotfix" for name in names)).astype(bool)
     by_pull = pairs[labelled | _matches(pairs["head_branch"], HOTFIX_BRANCH)]
     hotfixes = pd.concat([commits[_matches(commits["subject"], HOTFIX)], by_pull])
-    return counted(distinct(hotfixes, "sha", t))
+    return counted(distinct(hotfixes, "sha", t), lambda: with_reason(hotfixes, commits))
 
 
 @metric(
@@ -106,7 +121,7 @@ def commits_reverts(tables: Tables, t: Times, options: Options) -> dict[str, Val
         commits["body_start"], r"^\s*This reverts commit [0-9a-fA-F]{7,40}\b"
     )
     reverts = pd.concat([commits[said], pairs[_matches(pairs["head_branch"], REVERT_BRANCH)]])
-    return counted(distinct(reverts, "sha", t))
+    return counted(distinct(reverts, "sha", t), lambda: with_reason(reverts, commits))
 
 
 @metric(
@@ -119,7 +134,9 @@ def commits_reverts(tables: Tables, t: Times, options: Options) -> dict[str, Val
 )
 def commits_direct(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     commits = in_week(tables, t)
-    return counted(count(commits, t) - distinct(with_pull_requests(commits, tables), "sha", t))
+    pairs = with_pull_requests(commits, tables)
+    without = count(commits, t) - distinct(pairs, "sha", t)
+    return counted(without, lambda: commits.loc[~commits["sha"].isin(pairs["sha"]), COMMIT])
 
 
 @metric(
@@ -135,7 +152,7 @@ def commits_per_developer(tables: Tables, t: Times, options: Options) -> dict[st
     commits = developers(in_week(tables, t), options.bots)
     people = distinct(commits, "developer", t)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"mean": averaged(count(commits, t) / people, people)}
+        return {"mean": averaged(count(commits, t) / people, people, lambda: by_developer(commits))}
 
 
 @metric(
@@ -148,7 +165,8 @@ def commits_per_developer(tables: Tables, t: Times, options: Options) -> dict[st
 )
 def lines_added(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     commits = in_week(tables, t)
-    return counted(total(commits, commits["additions"], t), count(commits, t))
+    added = total(commits, commits["additions"], t)
+    return counted(added, lambda: commits[[*COMMIT, "additions"]], count(commits, t))
 
 
 @metric(
@@ -161,7 +179,8 @@ def lines_added(tables: Tables, t: Times, options: Options) -> dict[str, Values]
 )
 def lines_deleted(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     commits = in_week(tables, t)
-    return counted(total(commits, commits["deletions"], t), count(commits, t))
+    deleted = total(commits, commits["deletions"], t)
+    return counted(deleted, lambda: commits[[*COMMIT, "deletions"]], count(commits, t))
 
 
 @metric(
@@ -178,7 +197,11 @@ def lines_deleted(tables: Tables, t: Times, options: Options) -> dict[str, Value
 def files_changed(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     commits = in_week(tables, t)
     files = meet(commits[["sha", "lo", "hi"]], tables["commit_files"][["sha", "path", "lo", "hi"]], "sha")
-    values = counted(distinct(files, "path", t), count(commits, t))["count"]
+
+    def rows() -> pd.DataFrame:
+        return files.groupby("path", as_index=False).agg(commits=("sha", "size"))
+
+    values = counted(distinct(files, "path", t), rows, count(commits, t))["count"]
     for row in commits[~commits["files_listed"].fillna(True).astype(bool)].itertuples():
         values.value[row.lo : row.hi] = np.nan
         values.reason[row.lo : row.hi] = "not_listed"

@@ -86,6 +86,26 @@ def compute(
     return pd.concat(frames, ignore_index=True)
 
 
+def rows_behind(world: World, metric: Metric, instant: pd.Timestamp, options: Options) -> pd.DataFrame:
+    """What the value of a metric at one instant rests on (see `Values.rows`); no rows where nothing could be computed.
+
+    Raises what the metric's code raises.
+    """
+    t = times(pd.Series(pd.DatetimeIndex([instant])))
+    known = world.coverage.known_at(metric.tables, metric.reach, t)
+    for stretch in world.stretches(t, known, ~np.isnat(known) & ~_late(metric, t, known)):
+        tables = {table: world.known(table, stretch) for table in metric.tables}
+        values = metric.function(tables, stretch.t, options)
+        return values[metric.series[0].statistic].rows().reset_index(drop=True)
+    return pd.DataFrame()
+
+
+def default_branch(lake: Lake, repo: str) -> str | None:
+    """The repository's default branch as last seen, None where it has none or was never seen."""
+    known = lake.current("repositories", repo)
+    return None if known.empty or pd.isna(known.iloc[-1]["default_branch"]) else str(known.iloc[-1]["default_branch"])
+
+
 def newest_covered(lake: Lake, metrics: Sequence[Metric], repo: str) -> pd.Timestamp | None:
     """The newest quarter-hour that complete pulls of all tables of `metrics` cover, or None."""
     pulls = lake.read("pulls", repo)
@@ -115,8 +135,7 @@ def _one(metric: Metric, world: World, t: Times, options: Options, restated: boo
 
 def _fill(values: Mapping[str, Values], metric: Metric, world: World, t: Times, known: Times, options: Options) -> None:
     """Write every statistic at every instant into `values`: a value, or the reason why there is none."""
-    unknown = np.isnat(known)
-    late = np.zeros(len(t), dtype=bool) if metric.dated else known - t > OBSERVED_WITHIN
+    unknown, late = np.isnat(known), _late(metric, t, known)
     for stretch in world.stretches(t, known, ~unknown & ~late):
         tables = {table: world.known(table, stretch) for table in metric.tables}
         for statistic, result in metric.function(tables, stretch.t, options).items():
@@ -134,6 +153,11 @@ def _fill(values: Mapping[str, Values], metric: Metric, world: World, t: Times, 
             raise ValueError(f"statistic {statistic} needs either a finite value or a reason")
 
 
+def _late(metric: Metric, t: Times, known: Times) -> np.ndarray:
+    """The instants at which nobody looked in time: what GitHub gives no date needs a pull within the hour."""
+    return np.zeros(len(t), dtype=bool) if metric.dated else known - t > OBSERVED_WITHIN
+
+
 def _why(metric: Metric, coverage: Coverage, t: Times) -> list[str]:
     """For each instant which tables lack a complete pull, and what the newest pull of each said."""
     columns = [coverage.why_not(table, metric.reach, t) for table in metric.tables]
@@ -147,7 +171,7 @@ def _together(tables: Sequence[str], lacks: Sequence[str]) -> str:
 
 
 def _blank(size: int) -> Values:
-    return Values(np.full(size, np.nan), np.zeros(size, dtype=np.int64))
+    return Values(np.full(size, np.nan), np.zeros(size, dtype=np.int64), pd.DataFrame)
 
 
 def _rows(metric: Metric, name: str, values: Values, t: Times, known: Times, read: Mapping[str, int]) -> pd.DataFrame:

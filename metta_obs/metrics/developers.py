@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from metta_obs.metrics.catalogue import DAY, Options, Values, counted, metric
-from metta_obs.metrics.commits import in_week
+from metta_obs.metrics.commits import by_developer, in_week
 from metta_obs.metrics.people import developers
 from metta_obs.metrics.spans import Times, distinct
 
@@ -23,4 +23,5 @@ from metta_obs.metrics.spans import Times, distinct
     ),
 )
 def developers_active(tables: Mapping[str, pd.DataFrame], t: Times, options: Options) -> dict[str, Values]:
-    return counted(distinct(developers(in_week(tables, t), options.bots), "developer", t))
+    commits = developers(in_week(tables, t), options.bots)
+    return counted(distinct(commits, "developer", t), lambda: by_developer(commits))

@@ -58,8 +58,8 @@ class Coverage:
         said = np.full(len(t), "", dtype=object)
         said[missing] = (pulled and pulled.lacks) or "not pulled at or after this instant yet"
         if pulled is not None and len(pulled.starts):
-            first = pd.Timestamp(pulled.windows.min())
-            short = f"known from {first:%Y-%m-%dT%H:%MZ} on, {reach.days} days before t are needed"
+            short = f"known from {pd.Timestamp(pulled.windows.min()):%Y-%m-%dT%H:%MZ} on"
+            short += f", {reach.days} days before t are needed" if reach else ", t lies before it"
             said[missing & (t <= pulled.starts[-1])] = short
         return said
 

@@ -39,6 +39,8 @@ Tables = Mapping[str, pd.DataFrame]
 HOUR = 3600.0
 STALE_AFTER = pd.Timedelta(14, "D")
 MERGED_THIS_WEEK = "pulls?q=is%3Apr+is%3Amerged+merged%3A{week}"
+PULL = ["number", "title", "author_login", "created_at"]
+MERGED = [*PULL, "merged_at"]
 RESPONSES = ("reviews", "review_comments", "issue_comments")
 OWN_COMMIT = ["sha", "authored_at", "committed_at", "author_login", "author_email", "author_name"]
 
@@ -155,7 +157,8 @@ def reviewed_before_merge(pulls: pd.DataFrame, tables: Tables, options: Options)
     link="pulls?q=is%3Apr+created%3A%3C{at}+-closed%3A%3C{at}",
 )
 def prs_open(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return counted(distinct(open_spans(tables["pull_requests"], t), "number", t))
+    waiting = open_spans(tables["pull_requests"], t)
+    return counted(distinct(waiting, "number", t), lambda: waiting[PULL].drop_duplicates("number"))
 
 
 @metric(
@@ -168,7 +171,8 @@ def prs_open(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     link=MERGED_THIS_WEEK,
 )
 def prs_merged(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
-    return counted(count(merged_in_week(tables["pull_requests"], t), t))
+    merged = merged_in_week(tables["pull_requests"], t)
+    return counted(count(merged, t), lambda: merged[MERGED])
 
 
 @metric(
@@ -185,7 +189,8 @@ def prs_closed_without_merge(tables: Tables, t: Times, options: Options) -> dict
     closings = closings[closings["kind"] == "closed"]
     closed = within(narrow(closings, t, closings["at"], closings["until"]), t, "at", WEEK)
     unmerged = narrow(closed, t, closed["created_at"], closed["merged_at"])
-    return counted(distinct(unmerged, "number", t))
+    unmerged = unmerged.assign(closed_at=unmerged["at"])
+    return counted(distinct(unmerged, "number", t), lambda: unmerged[[*PULL, "closed_at"]])
 
 
 @metric(
@@ -201,7 +206,8 @@ def prs_closed_without_merge(tables: Tables, t: Times, options: Options) -> dict
 )
 def prs_time_to_merge(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     merged = humans(merged_in_week(tables["pull_requests"], t), options)
-    return distributed(distribution(merged, _hours(merged["merged_at"] - merged["created_at"]), t))
+    hours = _hours(merged["merged_at"] - merged["created_at"])
+    return distributed(distribution(merged, hours, t), lambda: merged[MERGED].assign(hours=hours))
 
 
 @metric(
@@ -229,7 +235,13 @@ def prs_cycle_time(tables: Tables, t: Times, options: Options) -> dict[str, Valu
     first = known.groupby(["number", "lo", "hi"], as_index=False).agg(
         at=("at", "min"), merged_at=("merged_at", "first")
     )
-    return distributed(distribution(first, _hours(first["merged_at"] - first["at"]), t))
+    hours = _hours(first["merged_at"] - first["at"])
+
+    def rows() -> pd.DataFrame:
+        begun = first.assign(hours=hours, first_commit_at=first["at"])
+        return merged[MERGED].merge(begun[["number", "first_commit_at", "hours"]], on="number")
+
+    return distributed(distribution(first, hours, t), rows)
 
 
 @metric(
@@ -261,7 +273,13 @@ def prs_stale(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     )
     recent = narrow(activity, t, activity["at"], activity["at"] + STALE_AFTER)
     active = meet(waiting, union(recent, keys), keys)
-    return counted(distinct(waiting, keys, t) - distinct(active, keys, t))
+
+    def rows() -> pd.DataFrame:
+        last = activity[activity["at"] < pd.Timestamp(t[0], tz="UTC")].groupby("number")["at"].max()
+        stale = pulls.loc[pulls["number"].isin(set(waiting["number"]) - set(active["number"])), PULL]
+        return stale.assign(last_activity=stale["number"].map(last))
+
+    return counted(distinct(waiting, keys, t) - distinct(active, keys, t), rows)
 
 
 def own_commits(pulls: pd.DataFrame) -> pd.DataFrame:
@@ -289,7 +307,13 @@ def own_commits(pulls: pd.DataFrame) -> pd.DataFrame:
 )
 def prs_reviewed(tables: Tables, t: Times, options: Options) -> dict[str, Values]:
     merged = humans(merged_in_week(tables["pull_requests"], t), options)
-    return share(distinct(reviewed_before_merge(merged, tables, options), "number", t), count(merged, t))
+    pairs = reviewed_before_merge(merged, tables, options)
+
+    def rows() -> pd.DataFrame:
+        first = pairs.sort_values("at").drop_duplicates("number").set_index("number")[["responder", "at"]]
+        return merged[MERGED].join(first.add_prefix("first_"), on="number")
+
+    return share(distinct(pairs, "number", t), count(merged, t), rows)
 
 
 @metric(
@@ -311,8 +335,13 @@ def prs_comments(tables: Tables, t: Times, options: Options) -> dict[str, Values
     pairs = reviewed_before_merge(merged, tables, options)
     comments = total(pairs, pairs["counts"], t)
     n = count(merged, t)
+
+    def rows() -> pd.DataFrame:
+        of = pairs.groupby("number")["counts"].sum()
+        return merged[MERGED].assign(comments=merged["number"].map(of).fillna(0).astype(int))
+
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {"mean": averaged(comments / n, n)}
+        return {"mean": averaged(comments / n, n, rows)}
 
 
 @metric(
@@ -339,7 +368,13 @@ def prs_time_to_first_review(tables: Tables, t: Times, options: Options) -> dict
     known = stretches(pairs.loc[in_time, ["number", "start", "at", "lo", "hi"]], "number")
     first = known.groupby(["number", "lo", "hi"], as_index=False).agg(at=("at", "min"), start=("start", "first"))
     answered = within(first, t, "at", WEEK)
-    return distributed(distribution(answered, _hours(answered["at"] - answered["start"]), t))
+    hours = _hours(answered["at"] - answered["start"])
+
+    def rows() -> pd.DataFrame:
+        spent = answered.assign(hours=hours, asked_at=answered["start"], answered_at=answered["at"])
+        return pulls[PULL].merge(spent[["number", "asked_at", "answered_at", "hours"]], on="number")
+
+    return distributed(distribution(answered, hours, t), rows)
 
 
 def _start(pulls: pd.DataFrame) -> pd.Series:

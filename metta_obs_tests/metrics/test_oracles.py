@@ -161,7 +161,7 @@ def pooled(minutes: np.ndarray) -> dict[str, Values]:
     """Their statistics as one sample, however small."""
     frame = pd.DataFrame({"lo": [0] * len(minutes), "hi": [1] * len(minutes)})
     instant = np.array(["2022-09-04"], dtype="datetime64[us]")
-    return distributed(distribution(frame, minutes, instant), thresholds=False)
+    return distributed(distribution(frame, minutes, instant), lambda: frame, thresholds=False)
 
 
 def test_durations_of_the_ants_runs_are_those_that_devlake_has() -> None:
